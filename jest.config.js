@@ -1,0 +1,21 @@
+/** One project per layer: `unit` runs anywhere, `kernel` inside the lab's VM as root, `e2e` on the host and drives the lab. */
+const typescript = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
+    ],
+  },
+};
+
+const layer = (displayName) => ({
+  ...typescript,
+  displayName,
+  roots: [`<rootDir>/test/${displayName}`],
+  testMatch: ['**/*.test.ts'],
+});
+
+export default { projects: ['unit', 'kernel', 'e2e'].map(layer) };

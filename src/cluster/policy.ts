@@ -1,0 +1,24 @@
+/** How one published port is served: the part of the label grammar that is built, parsed and typed. */
+
+/** IPVS's schedulers that the grammar offers (ipvsadm(8), --scheduler). */
+export const schedulers = ['rr', 'wrr', 'lc', 'wlc', 'sh', 'mh', 'dh', 'sed', 'nq', 'fo', 'ovf'] as const;
+export type Scheduler = (typeof schedulers)[number];
+
+export type SourceAddress = 'preserve' | 'snat';
+
+export interface PortPolicy {
+  /** `preserve`: the task sees the client's address. `snat`: it sees the node's router address, as with dockerd. */
+  readonly sourceAddress: SourceAddress;
+  readonly scheduler: Scheduler;
+  /** IPVS persistence in seconds; null: every connection is scheduled for itself. */
+  readonly affinitySeconds: number | null;
+  /** How long a removed task's connections may live on, in milliseconds. */
+  readonly drainMilliseconds: number;
+}
+
+export const defaultPortPolicy: PortPolicy = {
+  sourceAddress: 'preserve',
+  scheduler: 'rr',
+  affinitySeconds: null,
+  drainMilliseconds: 30_000,
+};

@@ -1,0 +1,44 @@
+import type { ClusterState } from './state.js';
+
+/**
+ * Where the cluster state comes from: Docker, a file, later the relay of a manager.
+ *
+ * A source keeps the last good state: while it can't read, it says so with `onUnavailable` and calls `onState` again
+ * once it can. States are whole (never deltas) and are given only when they differ from the one before.
+ */
+export interface ClusterSource {
+  /** For people: `docker on /var/run/docker.sock`, `file /etc/routemesh/cluster.yaml`. */
+  readonly description: string;
+  /** The state as it is now, read once. Rejects with a typed error that says what to do. Used by `plan`. */
+  read(signal: AbortSignal): Promise<ClusterState>;
+  /** Follows the cluster until the signal aborts; resolves then. Never rejects for what can be tried again. */
+  follow(listener: ClusterListener, signal: AbortSignal): Promise<void>;
+}
+
+export interface ClusterListener {
+  /** `reason` is for the log: what made the source look again (`service event`, `poll`, `file changed`). */
+  onState(state: ClusterState, reason: string): void;
+  /** The source does not answer; it goes on trying. Called once per failing stretch and whenever the error changes. */
+  onUnavailable(error: Error): void;
+}
+
+/** A local task's network namespace, as the node itself knows it. */
+export interface LocalTask {
+  readonly taskId: string;
+  /** Absolute path of a namespace file: `/proc/<pid>/ns/net` or `/run/netns/<name>`. */
+  readonly namespace: string;
+}
+
+/**
+ * What this node knows of its own tasks without asking the cluster: Docker's local containers.
+ * A task that dies leaves the map at once, long before the cluster's managers hear of it.
+ */
+export interface LocalTasks {
+  read(signal: AbortSignal): Promise<ReadonlyMap<string, LocalTask>>;
+  follow(listener: LocalTasksListener, signal: AbortSignal): Promise<void>;
+}
+
+export interface LocalTasksListener {
+  onLocalTasks(tasks: ReadonlyMap<string, LocalTask>, reason: string): void;
+  onUnavailable(error: Error): void;
+}

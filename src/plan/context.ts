@@ -1,0 +1,21 @@
+import type { Settings } from '../settings.js';
+
+/** A local task's namespace, found and checked on this node. */
+export interface LocalTaskNamespace {
+  /** Absolute path of the namespace's file. */
+  readonly path: string;
+  /** The device in it that carries the task's identity (dockerd's `eth0`). */
+  readonly device: string;
+}
+
+/** What the plan must know of the node itself; gathered before, so that the plan stays pure. */
+export interface PlanContext {
+  readonly nodeId: string;
+  readonly settings: Settings;
+  /** `uname -r`: some sysctls are right only for some kernels. */
+  readonly kernelRelease: string;
+  /** By task id. A task of this node that is not in it is not reached (a condition says why). */
+  readonly localTasks: ReadonlyMap<string, LocalTaskNamespace>;
+  /** `protocol/number` → the program that listens there and is neither dockerd nor us. */
+  readonly portsHeldByOthers: ReadonlyMap<string, string>;
+}

@@ -1,0 +1,100 @@
+/**
+ * Kernel objects as plain data: what the plan wants and what the kernel is observed to have are the same shapes, so a
+ * diff is a comparison and a plan can stand in for an observation.
+ */
+import type { Ipv4Address, Protocol } from '../cluster/state.js';
+import type { Scheduler } from '../cluster/policy.js';
+
+/** A place is one network namespace: the host's own, our two, and each local task's. */
+export type Place = 'host' | 'sandbox' | 'fabric' | `task:${string}`;
+
+export type MacAddress = string;
+
+/** An end of a veth pair. Exactly one end owns the pair: its reconciler makes both ends in one message. */
+export interface VethLink {
+  readonly kind: 'veth';
+  readonly name: string;
+  readonly mac: MacAddress;
+  readonly mtu: number;
+  /** Bridge that this end is a port of. */
+  readonly master?: string;
+  readonly peer: { readonly place: Place; readonly name: string };
+  readonly owner: boolean;
+}
+
+export interface BridgeLink {
+  readonly kind: 'bridge';
+  readonly name: string;
+  readonly mac: MacAddress;
+  readonly mtu: number;
+}
+
+/** Always up. */
+export type Link = VethLink | BridgeLink;
+
+export interface Address {
+  readonly device: string;
+  readonly address: Ipv4Address;
+  readonly prefixLength: number;
+}
+
+export interface Route {
+  /** CIDR; `0.0.0.0/0` is the default route. */
+  readonly destination: string;
+  readonly table: number;
+  readonly device: string;
+  readonly via?: Ipv4Address;
+  /** The gateway is reached on the device although no address of its subnet is on it. */
+  readonly onlink?: boolean;
+  readonly source?: Ipv4Address;
+}
+
+/** Policy routing rule (ip-rule(8)); all of ours say where they apply by source address. */
+export interface RoutingRule {
+  readonly priority: number;
+  readonly from: Ipv4Address;
+  readonly table: number;
+}
+
+/** Permanent neighbour entry. */
+export interface Neighbour {
+  readonly device: string;
+  readonly address: Ipv4Address;
+  readonly mac: MacAddress;
+}
+
+/** A file under /proc/sys, without that prefix: `net/ipv4/ip_forward`. */
+export interface Sysctl {
+  readonly path: string;
+  readonly value: string;
+  /** True: a kernel without this file is fine (IPv6 compiled out, IPVS option of another version). */
+  readonly optional?: boolean;
+}
+
+/** IPVS destination (real server), forwarding method masquerading. */
+export interface Destination {
+  readonly address: Ipv4Address;
+  readonly port: number;
+  readonly weight: number;
+}
+
+/** IPVS virtual service by firewall mark. */
+export interface VirtualService {
+  readonly fwmark: number;
+  readonly scheduler: Scheduler;
+  readonly affinitySeconds: number | null;
+  readonly destinations: readonly Destination[];
+}
+
+/** IPVS's connection timeouts in seconds (ipvsadm --set). */
+export interface IpvsTimeouts {
+  readonly tcp: number;
+  readonly tcpFin: number;
+  readonly udp: number;
+}
+
+/** A socket that holds a published port, so that no other program of the node takes it by mistake. */
+export interface Placeholder {
+  readonly protocol: Protocol;
+  readonly port: number;
+}

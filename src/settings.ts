@@ -1,0 +1,36 @@
+/**
+ * Names, subnets and intervals that the plan and the controller go by. `cli/` reads them from flags, environment and
+ * the configuration file; the defaults are the ones of the documentation.
+ */
+export interface Settings {
+  /** Names of our objects in the kernel. */
+  readonly names: {
+    /** Network namespace of IPVS. */
+    readonly sandbox: string;
+    /** Network namespace of the router between sandbox, tasks and peers. */
+    readonly fabric: string;
+    /** Bridge between host and sandbox. */
+    readonly gatewayBridge: string;
+    /** iptables chain of ours in the host's nat and filter tables. */
+    readonly chain: string;
+  };
+  /** Subnet of the gateway bridge: first address the host's, second the sandbox's. */
+  readonly gatewaySubnet: string;
+  /** `protocol/number` of ports that are never taken from the node: ssh's, Swarm's, our own. */
+  readonly reservedPorts: readonly string[];
+  /** Full look at the kernel when nothing has happened, in milliseconds. */
+  readonly resyncMilliseconds: number;
+  /** Folder of what must outlive a restart of the controller. */
+  readonly stateFolder: string;
+  /** Unix socket that `status` and others ask. */
+  readonly controlSocket: string;
+}
+
+export const defaultSettings: Settings = {
+  names: { sandbox: 'mesh_sbox', fabric: 'mesh_fabric', gatewayBridge: 'mesh_gwbridge', chain: 'MESH-INGRESS' },
+  gatewaySubnet: '172.30.0.0/24',
+  reservedPorts: ['tcp/22', 'tcp/2377', 'tcp/7946', 'udp/7946', 'udp/4789', 'udp/4798'],
+  resyncMilliseconds: 10_000,
+  stateFolder: '/var/lib/routemesh',
+  controlSocket: '/run/routemesh/control.sock',
+};
