@@ -1,8 +1,18 @@
 /**
- * Names, subnets and intervals that the plan and the controller go by. `cli/` reads them from flags, environment and
- * the configuration file; the defaults are the ones of the documentation.
+ * Names, subnets and intervals that the plan and the controller go by. `configuration/` reads them from flags,
+ * environment and the configuration file; the defaults are the ones of the documentation.
  */
+import type { LogOptions } from './log.js';
+
+/** Where the cluster state is read from. */
+export type SourceSettings =
+  | { readonly kind: 'docker'; /** Unix socket of the node's dockerd. */ readonly socket: string }
+  | { readonly kind: 'file'; /** YAML file of nodes, services and endpoints. */ readonly path: string };
+
 export interface Settings {
+  readonly source: SourceSettings;
+  /** Name or id of this node in the file source; null: the host's name. Docker knows by itself which node it is. */
+  readonly node: string | null;
   /** Names of our objects in the kernel. */
   readonly names: {
     /** Network namespace of IPVS. */
@@ -24,13 +34,17 @@ export interface Settings {
   readonly stateFolder: string;
   /** Unix socket that `status` and others ask. */
   readonly controlSocket: string;
+  readonly log: LogOptions;
 }
 
 export const defaultSettings: Settings = {
+  source: { kind: 'docker', socket: '/var/run/docker.sock' },
+  node: null,
   names: { sandbox: 'mesh_sbox', fabric: 'mesh_fabric', gatewayBridge: 'mesh_gwbridge', chain: 'MESH-INGRESS' },
   gatewaySubnet: '172.30.0.0/24',
   reservedPorts: ['tcp/22', 'tcp/2377', 'tcp/7946', 'udp/7946', 'udp/4789', 'udp/4798'],
   resyncMilliseconds: 10_000,
   stateFolder: '/var/lib/routemesh',
   controlSocket: '/run/routemesh/control.sock',
+  log: { level: 'info', format: 'auto' },
 };

@@ -1,0 +1,77 @@
+/** What a running controller says of itself: the body of `GET /status`, and all that `routemesh status` knows. */
+import type { Condition, ConditionReason } from '../cluster/condition.js';
+import type { ClusterNode, Protocol } from '../cluster/state.js';
+import type { Kind } from '../kernel/change.js';
+import type { Backend } from '../plan/node-plan.js';
+
+/** Times are RFC 3339. */
+export interface StatusReport {
+  readonly version: string;
+  readonly node: { readonly id: string; readonly name: string };
+  /** The kernel held what the plan says after the last sync: a cluster state was known and nothing failed. `/readyz` answers by it. */
+  readonly programmed: boolean;
+  readonly startedAt: string;
+  readonly uptimeSeconds: number;
+  readonly source: {
+    readonly description: string;
+    readonly available: boolean;
+    /** Since when it is, or is not, available. */
+    readonly since: string;
+    /** Why it is not available. */
+    readonly error?: string;
+  };
+  /** Null before the first one has ended. */
+  readonly lastSync: SyncReport | null;
+  /** Number of syncs since the start. */
+  readonly syncs: number;
+  /** Objects that somebody else changed and that were put right, by kind, since the start. */
+  readonly repairs: Readonly<Partial<Record<Kind, number>>>;
+  readonly nodes: readonly ClusterNode[];
+  /** Sorted by protocol, then published number. */
+  readonly ports: readonly PortReport[];
+  readonly conditions: readonly Condition[];
+}
+
+export interface SyncReport {
+  readonly at: string;
+  readonly durationMilliseconds: number;
+  /** What made the controller look: `service event`, `resync`, … */
+  readonly reason: string;
+  /** Number of changes applied. */
+  readonly changes: number;
+  /** One line each. */
+  readonly failures: readonly string[];
+}
+
+export interface PortReport {
+  readonly protocol: Protocol;
+  readonly published: number;
+  readonly fwmark: number;
+  readonly serviceId: string;
+  readonly serviceName: string;
+  readonly backends: readonly BackendReport[];
+}
+
+export interface BackendReport extends Backend {
+  /** Null where IPVS could not be asked. */
+  readonly connections: { readonly active: number; readonly inactive: number } | null;
+}
+
+/** Conditions by which something that was asked for is not served at all; the others are served, if not wholly as asked. */
+const unservedReasons: ReadonlySet<ConditionReason> = new Set<ConditionReason>([
+  'PortConflict',
+  'PortReserved',
+  'PortTaken',
+  'NoIdentityNetwork',
+  'TaskUnreachable',
+  'SyncFailed',
+]);
+
+export function isUnserved(condition: Condition): boolean {
+  return unservedReasons.has(condition.reason);
+}
+
+/** Everything that is asked of this node is in its kernel. */
+export function isHealthy(report: Pick<StatusReport, 'programmed' | 'conditions'>): boolean {
+  return report.programmed && !report.conditions.some(isUnserved);
+}
