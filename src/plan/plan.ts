@@ -1,0 +1,60 @@
+/** Cluster state → all that this node's kernel should hold. Pure: the same arguments, the same plan. */
+import type { Condition } from '../cluster/condition.js';
+import type { ClusterState } from '../cluster/state.js';
+import { routerAddress } from './addresses.js';
+import type { PlanContext } from './context.js';
+import { planFabric } from './fabric.js';
+import { planHost } from './host.js';
+import type { NodePlan } from './node-plan.js';
+import { planPorts, reachableTasks } from './ports.js';
+import { planSandbox } from './sandbox.js';
+import { planTask } from './task.js';
+
+/** This node is not among the cluster's. */
+export class UnknownNodeError extends Error {
+  constructor(readonly nodeId: string, known: readonly string[]) {
+    super(`Node ${JSON.stringify(nodeId)} is not in the cluster (${known.length === 0 ? 'which has no nodes' : known.join(', ')}); set \`node\` to one of its names`);
+    this.name = 'UnknownNodeError';
+  }
+}
+
+/** @throws {UnknownNodeError} when the state does not hold the context's node. */
+export function plan(state: ClusterState, context: PlanContext): NodePlan {
+  const node = state.nodes.find(({ id }) => id === context.nodeId);
+  if (node === undefined) {
+    throw new UnknownNodeError(context.nodeId, state.nodes.map(({ name }) => name));
+  }
+  const router = routerAddress(node.address);
+  const { ports, conditions } = planPorts(state, context);
+  // A task whose service publishes nothing here needs no cable.
+  const served = new Set(ports.map((port) => port.serviceId));
+  const tasks = reachableTasks(state, context).filter((task) => served.has(task.serviceId));
+
+  return {
+    nodeId: node.id,
+    places: [
+      planHost(context, ports),
+      planSandbox(context, router, ports),
+      planFabric(context, router, tasks, ports),
+      ...tasks.flatMap((task) => {
+        const namespace = context.localTasks.get(task.id);
+        return namespace === undefined ? [] : [planTask(task, namespace)];
+      }),
+    ],
+    ports: ports.map(({ spec: _, ...served }) => served),
+    conditions: [...state.conditions, ...conditions, ...taskConditions(state, context)],
+  };
+}
+
+/** A local task that should take connections, but whose namespace was not found. */
+function taskConditions(state: ClusterState, context: PlanContext): Condition[] {
+  const publishing = new Set(state.services.filter(({ ports }) => ports.length > 0).map(({ id }) => id));
+  return state.tasks
+    .filter((task) => task.nodeId === context.nodeId && task.weight > 0 && publishing.has(task.serviceId))
+    .filter((task) => !context.localTasks.has(task.id))
+    .map((task) => ({
+      reason: 'TaskUnreachable',
+      object: { kind: 'task', id: task.id, name: task.name },
+      message: `no network namespace on this node holds ${task.identity.address}; packets can't be brought to the task`,
+    }));
+}

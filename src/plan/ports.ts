@@ -1,0 +1,110 @@
+/** Which published ports this node serves, and with which backends. */
+import type { Condition } from '../cluster/condition.js';
+import type { ClusterState, PublishedPort, Service, Task } from '../cluster/state.js';
+import type { PlanContext } from './context.js';
+import { fwmarkOf, portKey } from './fwmark.js';
+import type { Backend, ServedPort } from './node-plan.js';
+
+/** A published port with what the places need of it. */
+export interface PlannedPort extends ServedPort {
+  readonly spec: PublishedPort;
+}
+
+export interface PlannedPorts {
+  /** Sorted by mark: by protocol, then number. */
+  readonly ports: readonly PlannedPort[];
+  readonly conditions: readonly Condition[];
+}
+
+/** Tasks of this node that packets can be brought to. */
+export function reachableTasks(state: ClusterState, context: PlanContext): Task[] {
+  return state.tasks.filter((task) => task.nodeId === context.nodeId && context.localTasks.has(task.id));
+}
+
+export function planPorts(state: ClusterState, context: PlanContext): PlannedPorts {
+  const reserved = new Set(context.settings.reservedPorts);
+  const tasksByService = groupByService(reachableTasks(state, context));
+  const taken = new Map<string, PlannedPort>();
+  const conditions: Condition[] = [];
+
+  for (const { service, port } of claims(state.services)) {
+    const key = portKey(port.protocol, port.published);
+    const refuse = (reason: Condition['reason'], message: string) =>
+      conditions.push({ reason, object: { kind: 'service', id: service.id, name: service.name }, message });
+
+    const holder = taken.get(key);
+    const program = context.portsHeldByOthers.get(key);
+    if (holder !== undefined) {
+      if (holder.serviceId !== service.id) refuse('PortTaken', `${key} is published by the older service ${holder.serviceName}; publish another number`);
+    } else if (reserved.has(key)) {
+      refuse('PortReserved', `${key} is kept for the node itself; publish another number, or take it off the setting reservedPorts`);
+    } else if (program !== undefined) {
+      refuse('PortConflict', `${program} listens on ${key} of this node; stop it or publish another number`);
+    } else {
+      taken.set(key, {
+        spec: port,
+        protocol: port.protocol,
+        published: port.published,
+        fwmark: fwmarkOf(port.protocol, port.published),
+        serviceId: service.id,
+        serviceName: service.name,
+        backends: (tasksByService.get(service.id) ?? []).map((task) => backend(task, service, port)),
+      });
+    }
+  }
+  return { ports: [...taken.values()].sort((a, b) => a.fwmark - b.fwmark), conditions };
+}
+
+/** Every wish for a port, in the order in which wishes are granted: Swarm's own first (dockerd answers there too), then the older service. */
+function claims(services: readonly Service[]): { service: Service; port: PublishedPort }[] {
+  const rank = (port: PublishedPort) => (port.publishedBy === 'swarm' ? 0 : 1);
+  return services
+    .flatMap((service) => service.ports.map((port) => ({ service, port })))
+    .sort(
+      (a, b) =>
+        rank(a.port) - rank(b.port) || compare(a.service.createdAt, b.service.createdAt) || compare(a.service.id, b.service.id),
+    );
+}
+
+function groupByService(tasks: readonly Task[]): Map<string, Task[]> {
+  const groups = new Map<string, Task[]>();
+  for (const task of tasks) {
+    const group = groups.get(task.serviceId);
+    if (group === undefined) groups.set(task.serviceId, [task]);
+    else group.push(task);
+  }
+  return groups;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function backend(task: Task, service: Service, port: PublishedPort): Backend {
+  return {
+    taskId: task.id,
+    taskName: task.name,
+    nodeId: task.nodeId,
+    address: task.identity.address,
+    port: deliveredPort(service, port),
+    weight: task.weight,
+  };
+}
+
+/**
+ * The port that packets carry when they reach the task.
+ *
+ * Mostly the target port. But in the namespace of every task that dockerd's ingress serves, dockerd REDIRECTs each
+ * published number to its target (libnetwork's redirecter): where a service publishes 80:8080 and 8080:80, a packet to
+ * the task's port 80 would end on 8080. There we send the published number and let that very rule translate it.
+ */
+function deliveredPort(service: Service, port: PublishedPort): number {
+  const redirectedElsewhere = service.ports.some(
+    (other) =>
+      other.publishedBy === 'swarm' &&
+      other.protocol === port.protocol &&
+      other.published === port.target &&
+      other.target !== port.target,
+  );
+  return redirectedElsewhere && port.publishedBy === 'swarm' ? port.published : port.target;
+}

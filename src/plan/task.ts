@@ -1,0 +1,52 @@
+/**
+ * A local task's namespace: our cable beside dockerd's.
+ *
+ * The task keeps its own address and routes; only packets that it sends *from its identity* go by `mesh0`, so that a
+ * reply leaves the way its request came, whatever the client's address is.
+ */
+import type { Task } from '../cluster/state.js';
+import { fabricGateway, fabricGatewayMac, macOf, subnetOf } from './addresses.js';
+import type { LocalTaskNamespace } from './context.js';
+import { fabricTaskDevice, taskDevice } from './devices.js';
+import type { PlacePlan } from './node-plan.js';
+import type { MacAddress } from './objects.js';
+import { ethernetMtu, placePlan } from './place.js';
+
+export const taskTable = 100;
+/** Before the main table's rule (32766), after the local table's (0). */
+export const taskRulePriority = 100;
+
+export function taskMac(task: Task): MacAddress {
+  return macOf(task.identity.address, 'task');
+}
+
+export function planTask(task: Task, namespace: LocalTaskNamespace): PlacePlan {
+  const { address, prefixLength } = task.identity;
+  return placePlan({
+    place: `task:${task.id}`,
+    namespace: { path: namespace.path, named: false },
+    links: [
+      {
+        kind: 'veth',
+        name: taskDevice,
+        mac: taskMac(task),
+        mtu: ethernetMtu,
+        peer: { place: 'fabric', name: fabricTaskDevice(task.id) },
+        owner: false,
+      },
+    ],
+    // dockerd's own REDIRECT rules in the task rewrite to the first address of the incoming device and drop where it has
+    // none (nf_nat_redirect.c of the kernel): 8080:8080 would be lost without it.
+    addresses: [{ device: taskDevice, address, prefixLength: 32 }],
+    neighbours: [{ device: taskDevice, address: fabricGateway, mac: fabricGatewayMac }],
+    routes: [
+      { destination: subnetOf(address, prefixLength), table: taskTable, device: namespace.device },
+      { destination: '0.0.0.0/0', table: taskTable, device: taskDevice, via: fabricGateway, onlink: true },
+    ],
+    rules: [{ priority: taskRulePriority, from: address, table: taskTable }],
+    sysctls: [
+      { path: `net/ipv4/conf/${taskDevice}/rp_filter`, value: '0' },
+      { path: `net/ipv6/conf/${taskDevice}/disable_ipv6`, value: '1', optional: true },
+    ],
+  });
+}
