@@ -12,7 +12,7 @@ export interface PortPolicy {
   readonly scheduler: Scheduler;
   /** IPVS persistence in seconds; null: every connection is scheduled for itself. */
   readonly affinitySeconds: number | null;
-  /** How long a removed task's connections may live on, in milliseconds. */
+  /** How long a removed task's connections may live on, in milliseconds. Long by default: Docker ends its tasks by itself after their stop grace. */
   readonly drainMilliseconds: number;
 }
 
@@ -20,5 +20,5 @@ export const defaultPortPolicy: PortPolicy = {
   sourceAddress: 'preserve',
   scheduler: 'rr',
   affinitySeconds: null,
-  drainMilliseconds: 30_000,
+  drainMilliseconds: 600_000,
 };

@@ -44,6 +44,8 @@ export interface Service {
   readonly createdAt: string;
   /** Sorted by protocol, then published number. */
   readonly ports: readonly PublishedPort[];
+  /** The service is gone (or left to dockerd) and only its last connections are kept: its ports are open to any other. */
+  readonly removed?: boolean;
 }
 
 /** The address by which the whole cluster knows a task, with the prefix length of the network that it comes from. */

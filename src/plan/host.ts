@@ -13,7 +13,8 @@ import { ethernetMtu, placePlan } from './place.js';
 import type { PlannedPort } from './ports.js';
 import * as rules from './rules.js';
 
-export function planHost(context: PlanContext, ports: readonly PlannedPort[]): PlacePlan {
+export function planHost(context: PlanContext, planned: readonly PlannedPort[]): PlacePlan {
+  const ports = planned.filter((port) => port.accepting);
   const { names, gatewaySubnet } = context.settings;
   const gateway = hostOf(gatewaySubnet, 1);
   return placePlan({

@@ -26,6 +26,8 @@ export interface ServedPort {
   readonly protocol: Protocol;
   readonly published: number;
   readonly fwmark: number;
+  /** False: the service is gone; connections that exist are kept, new ones are none of ours. */
+  readonly accepting: boolean;
   readonly serviceId: string;
   readonly serviceName: string;
   readonly backends: readonly Backend[];

@@ -35,7 +35,7 @@ export function planPorts(state: ClusterState, context: PlanContext): PlannedPor
     const holder = taken.get(key);
     const program = context.portsHeldByOthers.get(key);
     if (holder !== undefined) {
-      if (holder.serviceId !== service.id) refuse('PortTaken', `${key} is published by the older service ${holder.serviceName}; publish another number`);
+      if (holder.serviceId !== service.id && service.removed !== true) refuse('PortTaken', `${key} is published by the older service ${holder.serviceName}; publish another number`);
     } else if (reserved.has(key)) {
       refuse('PortReserved', `${key} is kept for the node itself; publish another number, or take it off the setting reservedPorts`);
     } else if (program !== undefined) {
@@ -46,6 +46,7 @@ export function planPorts(state: ClusterState, context: PlanContext): PlannedPor
         protocol: port.protocol,
         published: port.published,
         fwmark: fwmarkOf(port.protocol, port.published),
+        accepting: service.removed !== true,
         serviceId: service.id,
         serviceName: service.name,
         backends: (tasksByService.get(service.id) ?? []).map((task) => backend(task, service, port)),
@@ -55,14 +56,18 @@ export function planPorts(state: ClusterState, context: PlanContext): PlannedPor
   return { ports: [...taken.values()].sort((a, b) => a.fwmark - b.fwmark), conditions };
 }
 
-/** Every wish for a port, in the order in which wishes are granted: Swarm's own first (dockerd answers there too), then the older service. */
+/**
+ * Every wish for a port, in the order in which wishes are granted: Swarm's own first (dockerd answers there too), then
+ * the older service; a service that is gone keeps its ports only while nobody else wants them.
+ */
 function claims(services: readonly Service[]): { service: Service; port: PublishedPort }[] {
-  const rank = (port: PublishedPort) => (port.publishedBy === 'swarm' ? 0 : 1);
+  const rank = ({ service, port }: { service: Service; port: PublishedPort }) =>
+    service.removed === true ? 2 : port.publishedBy === 'swarm' ? 0 : 1;
   return services
     .flatMap((service) => service.ports.map((port) => ({ service, port })))
     .sort(
       (a, b) =>
-        rank(a.port) - rank(b.port) || compare(a.service.createdAt, b.service.createdAt) || compare(a.service.id, b.service.id),
+        rank(a) - rank(b) || compare(a.service.createdAt, b.service.createdAt) || compare(a.service.id, b.service.id),
     );
 }
 

@@ -52,7 +52,7 @@ export function planSandbox(context: PlanContext, router: string, ports: readonl
           table: 'mangle',
           chain: 'PREROUTING',
           policy: 'ACCEPT',
-          rules: ports.map((port) => rules.mark(sandboxGatewayDevice, port.protocol, port.published, port.fwmark)),
+          rules: ports.filter((port) => port.accepting).map((port) => rules.mark(sandboxGatewayDevice, port.protocol, port.published, port.fwmark)),
         },
         {
           table: 'nat',

@@ -1,0 +1,107 @@
+/**
+ * Removed tasks drain: they keep their connections at weight 0 until no connection is left, the task is gone, or its
+ * grace is over.
+ *
+ * The cluster says "removed" in two ways: weight 0 (Docker: still running, no longer desired), or by leaving the task
+ * out (file: the endpoint's line is deleted; Docker: the service is removed while its task stops). In the second the
+ * task lingers here, with its service, as long as its namespace lives on this node.
+ */
+import { defaultPortPolicy } from '../cluster/policy.js';
+import type { ClusterState, Service, Task } from '../cluster/state.js';
+
+/** What must be known to end a drain. */
+export interface DrainFacts {
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: number;
+  /** Is the task's namespace still on this node? */
+  isAlive(task: Task): boolean;
+  /** Connections that IPVS keeps for the task; null where it could not be asked. */
+  connectionsOf(task: Task): number | null;
+}
+
+interface Drain {
+  readonly task: Task;
+  readonly service: Service;
+  readonly since: number;
+  /** Over: not programmed any more, remembered only so that it does not begin again. */
+  over: boolean;
+}
+
+export class DrainKeeper {
+  private readonly drains = new Map<string, Drain>();
+  private previous: ClusterState | null = null;
+
+  /** The state with draining tasks at weight 0 and without those whose drain is over. */
+  apply(state: ClusterState, facts: DrainFacts): ClusterState {
+    this.begin(state, facts);
+    this.end(state, facts);
+    this.previous = state;
+
+    const draining = [...this.drains.values()];
+    const over = new Set(draining.filter((drain) => drain.over).map((drain) => drain.task.id));
+    const present = new Set(state.tasks.map(({ id }) => id));
+    const lingering = draining.filter(({ task, over: isOver }) => !isOver && !present.has(task.id));
+    if (over.size === 0 && lingering.length === 0) return state;
+
+    const known = new Set(state.services.map(({ id }) => id));
+    const removedServices = new Map(
+      lingering.filter(({ service }) => !known.has(service.id)).map(({ service }) => [service.id, { ...service, removed: true }]),
+    );
+    return {
+      ...state,
+      services: byId([...state.services, ...removedServices.values()]),
+      tasks: byId([...state.tasks.filter(({ id }) => !over.has(id)), ...lingering.map(({ task }) => ({ ...task, weight: 0 }))]),
+    };
+  }
+
+  /** Ids of tasks that are being drained and still programmed. */
+  draining(): string[] {
+    return [...this.drains.values()].filter((drain) => !drain.over).map((drain) => drain.task.id);
+  }
+
+  private begin(state: ClusterState, facts: DrainFacts): void {
+    const services = new Map(state.services.map((service) => [service.id, service]));
+    const present = new Map(state.tasks.map((task) => [task.id, task]));
+    for (const task of state.tasks) {
+      const service = services.get(task.serviceId);
+      if (task.weight === 0 && service !== undefined) this.start(task, service, facts.now);
+    }
+    if (this.previous === null) return;
+    const previousServices = new Map(this.previous.services.map((service) => [service.id, service]));
+    for (const task of this.previous.tasks) {
+      if (present.has(task.id) || !facts.isAlive(task)) continue;
+      const service = services.get(task.serviceId) ?? previousServices.get(task.serviceId);
+      if (service !== undefined) this.start(task, service, facts.now);
+    }
+  }
+
+  private start(task: Task, service: Service, now: number): void {
+    if (!this.drains.has(task.id)) this.drains.set(task.id, { task, service, since: now, over: false });
+  }
+
+  private end(state: ClusterState, facts: DrainFacts): void {
+    const present = new Map(state.tasks.map((task) => [task.id, task]));
+    for (const [id, drain] of this.drains) {
+      const task = present.get(id);
+      const cameBack = task !== undefined && task.weight > 0;
+      const gone = task === undefined && (!facts.isAlive(drain.task) || drain.over);
+      if (cameBack || gone) {
+        this.drains.delete(id);
+      } else if (!drain.over) {
+        const age = facts.now - drain.since;
+        // In the very sync that begins the drain, the weight has not reached the kernel: no count is final yet.
+        drain.over = (age > 0 && facts.connectionsOf(drain.task) === 0) || age >= grace(drain.service);
+        if (drain.over && task === undefined) this.drains.delete(id);
+      }
+    }
+  }
+}
+
+/** The longest that any port of the service asks for. */
+function grace(service: Service): number {
+  return service.ports.reduce((longest, port) => Math.max(longest, port.policy.drainMilliseconds), service.ports.length === 0 ? defaultPortPolicy.drainMilliseconds : 0);
+}
+
+function byId<T extends { readonly id: string }>(items: readonly T[]): T[] {
+  return [...items].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+}
