@@ -5,13 +5,9 @@
  */
 import picocolors from 'picocolors';
 import winston from 'winston';
+import type { LogLevel, LogOptions } from './log-options.js';
 
-export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
-export type LogLevel = (typeof logLevels)[number];
-
-/** `auto`: pretty on a terminal, JSON otherwise. */
-export const logFormats = ['auto', 'pretty', 'json'] as const;
-export type LogFormat = (typeof logFormats)[number];
+export { logFormats, logLevels, type LogFormat, type LogLevel, type LogOptions } from './log-options.js';
 
 /** What is known beside the message. An `Error` is printed with its message, and with its stack at level debug. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -25,11 +21,6 @@ export interface Logger {
 }
 
 export const silentLogger: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-
-export interface LogOptions {
-  readonly level: LogLevel;
-  readonly format: LogFormat;
-}
 
 /** The stream is standard error but in tests. */
 export function createLogger(options: LogOptions, stream: NodeJS.WritableStream & { isTTY?: boolean } = process.stderr): Logger {

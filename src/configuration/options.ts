@@ -1,0 +1,75 @@
+/**
+ * Every setting once: its key in the file, from which flag (`--gateway-subnet`) and environment variable
+ * (`ROUTEMESH_GATEWAY_SUBNET`) follow, what it may be, what it is for.
+ */
+import { z } from 'zod';
+import { logFormats, logLevels } from '../log-options.js';
+import { defaultSettings } from '../settings.js';
+import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, oneOf, portList, socketPath } from './values.js';
+
+/** Keys of the configuration file; a layer (flags, environment, file) holds some of them. */
+export const configurationSchema = z.strictObject({
+  source: oneOf(['docker', 'file']),
+  dockerSocket: socketPath,
+  clusterFile: absolutePath,
+  node: hostName,
+  gatewaySubnet,
+  gatewayBridge: interfaceName,
+  sandbox: interfaceName,
+  fabric: interfaceName,
+  chain: chainName,
+  reservedPorts: portList,
+  resync: duration,
+  stateFolder: absolutePath,
+  controlSocket: socketPath,
+  logLevel: oneOf(logLevels),
+  logFormat: oneOf(logFormats),
+});
+
+export type Configuration = z.infer<typeof configurationSchema>;
+export type ConfigurationKey = keyof Configuration;
+
+export interface OptionDescription {
+  /** Stands for the value in the help: `--resync DURATION`. */
+  readonly placeholder: string;
+  readonly help: string;
+  /** As a person would write it; null: none. */
+  readonly default: string | null;
+}
+
+const names = defaultSettings.names;
+
+export const optionDescriptions: Readonly<Record<ConfigurationKey, OptionDescription>> = {
+  source: { placeholder: 'docker|file', help: 'where the services come from', default: 'docker, or file where clusterFile is given' },
+  dockerSocket: { placeholder: 'PATH', help: "unix socket of this node's dockerd", default: '/var/run/docker.sock' },
+  clusterFile: { placeholder: 'PATH', help: 'YAML file of nodes, services and endpoints', default: null },
+  node: { placeholder: 'NAME', help: 'which node of the cluster file this is', default: 'the host name' },
+  gatewaySubnet: { placeholder: 'CIDR', help: 'subnet between host and sandbox', default: defaultSettings.gatewaySubnet },
+  gatewayBridge: { placeholder: 'NAME', help: 'bridge between host and sandbox', default: names.gatewayBridge },
+  sandbox: { placeholder: 'NAME', help: 'network namespace of IPVS', default: names.sandbox },
+  fabric: { placeholder: 'NAME', help: 'network namespace of the router to the tasks', default: names.fabric },
+  chain: { placeholder: 'NAME', help: "iptables chain in the host's nat and filter tables", default: names.chain },
+  reservedPorts: { placeholder: 'LIST', help: 'ports never taken from the node', default: defaultSettings.reservedPorts.join(',') },
+  resync: { placeholder: 'DURATION', help: 'full look at the kernel when nothing happens', default: '10s' },
+  stateFolder: { placeholder: 'PATH', help: 'what must outlive a restart', default: defaultSettings.stateFolder },
+  controlSocket: { placeholder: 'PATH', help: 'unix socket that `status` asks', default: defaultSettings.controlSocket },
+  logLevel: { placeholder: logLevels.join('|'), help: 'least important lines to log', default: defaultSettings.log.level },
+  logFormat: { placeholder: logFormats.join('|'), help: 'auto: pretty on a terminal, else JSON', default: defaultSettings.log.format },
+};
+
+export const configurationKeys = Object.keys(optionDescriptions) as ConfigurationKey[];
+
+/** gatewaySubnet → gateway-subnet */
+function words(key: string, glue: string): string {
+  return key.replace(/[A-Z]/g, (capital) => `${glue}${capital.toLowerCase()}`);
+}
+
+/** gatewaySubnet → --gateway-subnet */
+export function flagOf(key: ConfigurationKey): string {
+  return `--${words(key, '-')}`;
+}
+
+/** gatewaySubnet → ROUTEMESH_GATEWAY_SUBNET */
+export function variableOf(key: ConfigurationKey): string {
+  return `ROUTEMESH_${words(key, '_').toUpperCase()}`;
+}
