@@ -48,3 +48,10 @@ export class SystemError extends Error {
     this.code = errnoName(errno);
   }
 }
+
+/** A node:fs failure as SystemError; anything else as it is. */
+export function systemErrorFrom(error: unknown, syscall: string, subject: string): Error {
+  const { errno } = error as NodeJS.ErrnoException;
+  if (typeof errno === 'number') return new SystemError(syscall, Math.abs(errno), subject);
+  return error instanceof Error ? error : new Error(String(error));
+}

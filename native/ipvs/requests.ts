@@ -1,25 +1,83 @@
 /** Changes to IPVS, ready to be sent together. */
+
+import { nested, encodeAttributes, u32, type Attribute } from '../netlink/attributes.js';
+import {
+  IPVS_CMD_ATTR_DEST, IPVS_CMD_ATTR_SERVICE, IPVS_CMD_ATTR_TIMEOUT_TCP, IPVS_CMD_ATTR_TIMEOUT_TCP_FIN, IPVS_CMD_ATTR_TIMEOUT_UDP,
+  IPVS_CMD_DEL_DEST, IPVS_CMD_DEL_SERVICE, IPVS_CMD_FLUSH, IPVS_CMD_NEW_DEST, IPVS_CMD_NEW_SERVICE, IPVS_CMD_SET_CONFIG,
+  IPVS_CMD_SET_DEST, IPVS_CMD_SET_SERVICE, IPVS_CMD_ZERO,
+} from './constants.js';
+import { encodeDestination, encodeDestinationKey } from './destination-codec.js';
+import { encodeService, encodeServiceKey, formatEndpoint, formatServiceKey } from './service-codec.js';
 import type { DestinationKey, IpvsRequest, IpvsTimeouts, NewDestination, NewVirtualService, ServiceKey } from './types.js';
 
-const todo = (): never => {
-  throw new Error('not built yet');
-};
+/** EEXIST when it is there; ENOENT when the kernel has no such scheduler. */
+export function addService(service: NewVirtualService): IpvsRequest {
+  return serviceRequest(IPVS_CMD_NEW_SERVICE, 'add', service);
+}
 
-/** EEXIST when it is there. */
-export function addService(_service: NewVirtualService): IpvsRequest { return todo(); }
 /** Changes a service in place, connections live on. ESRCH when there is none. */
-export function setService(_service: NewVirtualService): IpvsRequest { return todo(); }
+export function setService(service: NewVirtualService): IpvsRequest {
+  return serviceRequest(IPVS_CMD_SET_SERVICE, 'set', service);
+}
+
 /** Deletes a service and its destinations. ESRCH when there is none. */
-export function deleteService(_service: ServiceKey): IpvsRequest { return todo(); }
-/** EEXIST (and no change at all) when it is there: see Ipvs.ensureDestinations. */
-export function addDestination(_service: ServiceKey, _destination: NewDestination): IpvsRequest { return todo(); }
-/** ENOENT when there is none. */
-export function setDestination(_service: ServiceKey, _destination: NewDestination): IpvsRequest { return todo(); }
-/** ENOENT when there is none. */
-export function deleteDestination(_service: ServiceKey, _destination: DestinationKey): IpvsRequest { return todo(); }
+export function deleteService(service: ServiceKey): IpvsRequest {
+  return request(IPVS_CMD_DEL_SERVICE, `delete virtual service ${formatServiceKey(service)}`, [keyAttribute(service)]);
+}
+
+/** EEXIST (and no change at all) when it is there: see Ipvs.ensureDestinations. ESRCH when there is no such service. */
+export function addDestination(service: ServiceKey, destination: NewDestination): IpvsRequest {
+  return destinationRequest(IPVS_CMD_NEW_DEST, 'add', service, destination, encodeDestination(destination));
+}
+
+/** ENOENT when there is none, ESRCH when there is no such service. */
+export function setDestination(service: ServiceKey, destination: NewDestination): IpvsRequest {
+  return destinationRequest(IPVS_CMD_SET_DEST, 'set', service, destination, encodeDestination(destination));
+}
+
+/** ENOENT when there is none, ESRCH when there is no such service. */
+export function deleteDestination(service: ServiceKey, destination: DestinationKey): IpvsRequest {
+  return destinationRequest(IPVS_CMD_DEL_DEST, 'delete', service, destination, encodeDestinationKey(destination));
+}
+
 /** Zeroes the counters of one service, or of all. */
-export function zeroCounters(_service?: ServiceKey): IpvsRequest { return todo(); }
+export function zeroCounters(service?: ServiceKey): IpvsRequest {
+  return service === undefined
+    ? request(IPVS_CMD_ZERO, 'zero all IPVS counters', [])
+    : request(IPVS_CMD_ZERO, `zero the counters of virtual service ${formatServiceKey(service)}`, [keyAttribute(service)]);
+}
+
 /** Deletes every service of the namespace. */
-export function flushServices(): IpvsRequest { return todo(); }
-/** What is left out, or 0, stays. */
-export function setTimeouts(_timeouts: Partial<IpvsTimeouts>): IpvsRequest { return todo(); }
+export function flushServices(): IpvsRequest {
+  return request(IPVS_CMD_FLUSH, 'delete all virtual services', []);
+}
+
+/** Idle times in seconds. What is left out, or 0, stays. */
+export function setTimeouts(timeouts: Partial<IpvsTimeouts>): IpvsRequest {
+  return request(IPVS_CMD_SET_CONFIG, 'set IPVS timeouts', [
+    u32(IPVS_CMD_ATTR_TIMEOUT_TCP, timeouts.tcpSeconds ?? 0),
+    u32(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN, timeouts.tcpFinSeconds ?? 0),
+    u32(IPVS_CMD_ATTR_TIMEOUT_UDP, timeouts.udpSeconds ?? 0),
+  ]);
+}
+
+function keyAttribute(service: ServiceKey): Attribute {
+  return nested(IPVS_CMD_ATTR_SERVICE, encodeServiceKey(service));
+}
+
+function serviceRequest(command: number, verb: string, service: NewVirtualService): IpvsRequest {
+  return request(command, `${verb} virtual service ${formatServiceKey(service.key)} (${service.scheduler})`, [
+    nested(IPVS_CMD_ATTR_SERVICE, encodeService(service)),
+  ]);
+}
+
+function destinationRequest(
+  command: number, verb: string, service: ServiceKey, destination: DestinationKey, attributes: readonly Attribute[],
+): IpvsRequest {
+  const description = `${verb} destination ${formatEndpoint(destination.address, destination.port)} of ${formatServiceKey(service)}`;
+  return request(command, description, [keyAttribute(service), nested(IPVS_CMD_ATTR_DEST, attributes)]);
+}
+
+function request(command: number, description: string, attributes: readonly Attribute[]): IpvsRequest {
+  return { command, attributes: encodeAttributes(attributes), description };
+}

@@ -53,3 +53,14 @@ export class NetlinkNoAnswerError extends Error {
     super(`${request}: the kernel's answer is missing (${reason}); whether it was done is unknown, look again`);
   }
 }
+
+/** A table changed so often while it was read that no reading was whole. Try again later. */
+export class NetlinkDumpInterruptedError extends Error {
+  override readonly name = 'NetlinkDumpInterruptedError';
+  constructor(
+    readonly request: string,
+    readonly attempts: number,
+  ) {
+    super(`${request}: the table changed during each of ${attempts} readings`);
+  }
+}

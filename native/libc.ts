@@ -1,0 +1,166 @@
+/**
+ * The C library, through koffi: the only file that imports it. Only integers and bytes cross the line.
+ *
+ * Rules that each cost a crash once:
+ * - `koffi.errno()` is read in the very next expression after a call: anything between loses it.
+ * - koffi checks no bounds and passes `undefined` as NULL: every buffer here is a non-empty Uint8Array, and its own byteLength is passed.
+ * - never a blocking call: all sockets are used with MSG_DONTWAIT.
+ * Structs are encoded as bytes by their users (named koffi structs clash between jest files of one process).
+ */
+
+import koffi from 'koffi';
+
+import { isLittleEndian } from './constants.js';
+import { SystemError } from './errors.js';
+
+/** Socket flags (linux/net.h, asm-generic/fcntl.h). */
+const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+/** recv(2) flags (linux/socket.h). With MSG_TRUNC, recv returns the datagram's real length. */
+const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
+
+type IntegerCall = (...values: (number | Uint8Array | null)[]) => number;
+
+/** The process's own C library, whatever its file is called (glibc, musl). */
+const library = koffi.load(null);
+const define = (signature: string): IntegerCall => library.func(signature) as unknown as IntegerCall;
+
+const c = {
+  close: define('int close(int)'),
+  socket: define('int socket(int, int, int)'),
+  bind: define('int bind(int, const uint8_t *, uint32_t)'),
+  listen: define('int listen(int, int)'),
+  send: define('intptr_t send(int, const uint8_t *, size_t, int)'),
+  recv: define('intptr_t recv(int, _Inout_ uint8_t *, size_t, int)'),
+  getsockopt: define('int getsockopt(int, int, int, _Inout_ uint8_t *, _Inout_ uint8_t *)'),
+  setsockopt: define('int setsockopt(int, int, int, const uint8_t *, uint32_t)'),
+  setns: define('int setns(int, int)'),
+  unshare: define('int unshare(int)'),
+  mount: define('int mount(const uint8_t *, const uint8_t *, const uint8_t *, unsigned long, const uint8_t *)'),
+  umount2: define('int umount2(const uint8_t *, int)'),
+};
+
+/** Throws unless `buffer` is a Uint8Array with at least one byte. */
+function requireBytes(buffer: Uint8Array, role: string): Uint8Array {
+  if (!(buffer instanceof Uint8Array) || buffer.byteLength === 0) {
+    throw new TypeError(`Expected ${role} to be a non-empty Uint8Array, got ${buffer instanceof Uint8Array ? 'an empty one' : typeof buffer}`);
+  }
+  return buffer;
+}
+
+/** A NUL-terminated C string. */
+function cString(text: string): Uint8Array {
+  if (text.includes('\0')) {
+    throw new TypeError(`Expected a path without NUL bytes, got ${JSON.stringify(text)}`);
+  }
+  return Buffer.from(`${text}\0`);
+}
+
+export function close(fd: number, subject: string): void {
+  if (c.close(fd) < 0) throw new SystemError('close', koffi.errno(), subject);
+}
+
+/** Opens a socket that is close-on-exec and non-blocking. */
+export function socket(family: number, type: number, protocol: number, subject: string): number {
+  const fd = c.socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+  if (fd < 0) throw new SystemError('socket', koffi.errno(), subject);
+  return fd;
+}
+
+/** `address` is a whole sockaddr, as bytes. */
+export function bind(fd: number, address: Uint8Array, subject: string): void {
+  requireBytes(address, 'address');
+  if (c.bind(fd, address, address.byteLength) < 0) throw new SystemError('bind', koffi.errno(), subject);
+}
+
+export function listen(fd: number, backlog: number, subject: string): void {
+  if (c.listen(fd, backlog) < 0) throw new SystemError('listen', koffi.errno(), subject);
+}
+
+/** Sends one datagram, never waiting. */
+export function send(fd: number, bytes: Uint8Array, subject: string): void {
+  requireBytes(bytes, 'bytes');
+  if (c.send(fd, bytes, bytes.byteLength, MSG_DONTWAIT) < 0) throw new SystemError('send', koffi.errno(), subject);
+}
+
+/**
+ * Receives one datagram into `buffer`, never waiting.
+ * @returns its real length, which is more than the buffer's when it was cut; undefined when there is none.
+ */
+export function receive(fd: number, buffer: Uint8Array, subject: string): number | undefined {
+  requireBytes(buffer, 'buffer');
+  const length = c.recv(fd, buffer, buffer.byteLength, MSG_DONTWAIT | MSG_TRUNC);
+  if (length >= 0) return length;
+  const errno = koffi.errno();
+  if (errno === koffi.os.errno.EAGAIN) return undefined;
+  throw new SystemError('recv', errno, subject);
+}
+
+export function setSocketOption(fd: number, level: number, option: number, value: number, subject: string): void {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value, isLittleEndian);
+  if (c.setsockopt(fd, level, option, bytes, bytes.byteLength) < 0) throw new SystemError('setsockopt', koffi.errno(), subject);
+}
+
+export function getSocketOption(fd: number, level: number, option: number, subject: string): number {
+  const bytes = new Uint8Array(4);
+  const length = new Uint8Array(4);
+  new DataView(length.buffer).setInt32(0, bytes.byteLength, isLittleEndian);
+  if (c.getsockopt(fd, level, option, bytes, length) < 0) throw new SystemError('getsockopt', koffi.errno(), subject);
+  return new DataView(bytes.buffer).getInt32(0, isLittleEndian);
+}
+
+/** Moves the calling thread into the namespace of an open file. `type`: CLONE_NEW*, what the file must be. */
+export function setns(fd: number, type: number, subject: string): void {
+  if (c.setns(fd, type) < 0) throw new SystemError('setns', koffi.errno(), subject);
+}
+
+export function unshare(flags: number, subject: string): void {
+  if (c.unshare(flags) < 0) throw new SystemError('unshare', koffi.errno(), subject);
+}
+
+export function mount(source: string, target: string, type: string, flags: number): void {
+  if (c.mount(cString(source), cString(target), cString(type), flags, null) < 0) throw new SystemError('mount', koffi.errno(), target);
+}
+
+export function umount2(target: string, flags: number): void {
+  if (c.umount2(cString(target), flags) < 0) throw new SystemError('umount2', koffi.errno(), target);
+}
+
+/** Watches a file descriptor on Node's own event loop. */
+export interface ReadableWatch {
+  ref(): void;
+  unref(): void;
+  /** Stops for good; close the descriptor afterwards. */
+  close(): void;
+}
+
+/** koffi 3.3.4's poll as it is: the callback gets a libuv status first, whatever its types say. */
+type Poll = (fd: number, options: { readable: true }, callback: (status: number, events: unknown) => void) => {
+  ref(): void;
+  unref(): void;
+  stop(): void;
+  close(): void;
+};
+
+/**
+ * Calls back whenever `fd` has something to read. `status` is negative (a libuv error) when polling failed.
+ * The result must be kept referenced: the garbage collector closes a forgotten handle.
+ */
+export function watchReadable(fd: number, onReadable: (status: number) => void): ReadableWatch {
+  const handle = (koffi.node.poll as unknown as Poll)(fd, { readable: true }, (status) => {
+    onReadable(status);
+  });
+  let isClosed = false;
+  return {
+    ref: () => { if (!isClosed) handle.ref(); },
+    unref: () => { if (!isClosed) handle.unref(); },
+    close: () => {
+      if (isClosed) return;
+      isClosed = true;
+      handle.stop();
+      handle.close();
+    },
+  };
+}

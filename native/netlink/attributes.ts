@@ -1,0 +1,176 @@
+/**
+ * Netlink attributes (struct nlattr, linux/netlink.h): u16 length, u16 type, payload, padding to 4 bytes.
+ * Encoding builds bytes from an array of attributes. Decoding is strict and total: any byte string either is a well-formed
+ * list or throws NetlinkDecodeError, in time linear in its length.
+ */
+
+import { isLittleEndian } from '../constants.js';
+import { NetlinkDecodeError } from './errors.js';
+
+/** NLA_F_NESTED: the payload is a list of attributes. */
+const NLA_F_NESTED = 1 << 15;
+/** NLA_TYPE_MASK: the type without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
+const NLA_TYPE_MASK = 0x3fff;
+/** sizeof(struct nlattr). */
+const HEADER_LENGTH = 4;
+/** nla_len is 16 bits wide and counts the header. */
+const MAX_PAYLOAD_LENGTH = 0xffff - HEADER_LENGTH;
+
+/** An attribute that is ready to be sent. Undefined entries of a list are left out. */
+export interface Attribute {
+  /** Type, with NLA_F_NESTED where it applies. */
+  readonly type: number;
+  readonly payload: Uint8Array;
+}
+
+/** The next multiple of 4 (NLA_ALIGN, NLMSG_ALIGN). */
+export function align(length: number): number {
+  return (length + 3) & ~3;
+}
+
+export function view(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function integerBytes(size: number, write: (view: DataView) => void): Uint8Array {
+  const bytes = new Uint8Array(size);
+  write(view(bytes));
+  return bytes;
+}
+
+function checkRange(value: number, max: number, what: string): number {
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    throw new RangeError(`Expected ${what} to be an integer from 0 to ${max}, got ${value}`);
+  }
+  return value;
+}
+
+export function u8(type: number, value: number): Attribute {
+  checkRange(value, 0xff, `attribute ${type}`);
+  return { type, payload: Uint8Array.of(value) };
+}
+/** In the machine's byte order, as most of netlink. */
+export function u16(type: number, value: number): Attribute {
+  checkRange(value, 0xffff, `attribute ${type}`);
+  return { type, payload: integerBytes(2, (v) => { v.setUint16(0, value, isLittleEndian); }) };
+}
+/** In network byte order: ports. */
+export function u16be(type: number, value: number): Attribute {
+  checkRange(value, 0xffff, `attribute ${type}`);
+  return { type, payload: integerBytes(2, (v) => { v.setUint16(0, value); }) };
+}
+export function u32(type: number, value: number): Attribute {
+  checkRange(value, 0xffffffff, `attribute ${type}`);
+  return { type, payload: integerBytes(4, (v) => { v.setUint32(0, value, isLittleEndian); }) };
+}
+/** NUL-terminated, UTF-8. */
+export function string(type: number, value: string): Attribute {
+  if (value.includes('\0')) throw new TypeError(`Expected a text without NUL bytes, got ${JSON.stringify(value)}`);
+  return { type, payload: Buffer.from(`${value}\0`) };
+}
+export function bytes(type: number, payload: Uint8Array): Attribute {
+  return { type, payload };
+}
+/** Attributes inside an attribute. */
+export function nested(type: number, attributes: readonly (Attribute | undefined)[], prefix?: Uint8Array): Attribute {
+  const inner = encodeAttributes(attributes);
+  return { type: type | NLA_F_NESTED, payload: prefix === undefined ? inner : concatenate([prefix, inner]) };
+}
+
+export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    result.set(part, offset);
+    offset += part.length;
+  }
+  return result;
+}
+
+/** Encodes a list, each attribute padded to 4 bytes. Throws RangeError when one is too long for its 16-bit length. */
+export function encodeAttributes(attributes: readonly (Attribute | undefined)[]): Uint8Array {
+  const present = attributes.filter((attribute) => attribute !== undefined);
+  const result = new Uint8Array(present.reduce((sum, { payload }) => sum + align(HEADER_LENGTH + payload.length), 0));
+  const header = view(result);
+  let offset = 0;
+  for (const { type, payload } of present) {
+    checkRange(payload.length, MAX_PAYLOAD_LENGTH, `the length of attribute ${type & NLA_TYPE_MASK}`);
+    header.setUint16(offset, HEADER_LENGTH + payload.length, isLittleEndian);
+    header.setUint16(offset + 2, type, isLittleEndian);
+    result.set(payload, offset + HEADER_LENGTH);
+    offset += align(HEADER_LENGTH + payload.length);
+  }
+  return result;
+}
+
+/** A decoded list: the last attribute of each type, as nla_parse() keeps it; typed getters give undefined for a missing one. */
+export class AttributeMap {
+  private readonly payloads = new Map<number, Uint8Array>();
+
+  /** Decodes `data` to its end. Fewer than 4 bytes left over at the end are padding and ignored, as the kernel does. */
+  constructor(data: Uint8Array) {
+    for (const { type, payload } of decodeAttributes(data)) this.payloads.set(type & NLA_TYPE_MASK, payload);
+  }
+
+  has(type: number): boolean {
+    return this.payloads.has(type);
+  }
+  bytes(type: number): Uint8Array | undefined {
+    return this.payloads.get(type);
+  }
+  u8(type: number): number | undefined {
+    return this.fixed(type, 1)?.getUint8(0);
+  }
+  u16(type: number): number | undefined {
+    return this.fixed(type, 2)?.getUint16(0, isLittleEndian);
+  }
+  u16be(type: number): number | undefined {
+    return this.fixed(type, 2)?.getUint16(0);
+  }
+  u32(type: number): number | undefined {
+    return this.fixed(type, 4)?.getUint32(0, isLittleEndian);
+  }
+  i32(type: number): number | undefined {
+    return this.fixed(type, 4)?.getInt32(0, isLittleEndian);
+  }
+  u64(type: number): bigint | undefined {
+    return this.fixed(type, 8)?.getBigUint64(0, isLittleEndian);
+  }
+  /** Text up to the first NUL, or to the end. */
+  string(type: number): string | undefined {
+    const payload = this.payloads.get(type);
+    if (payload === undefined) return undefined;
+    const end = payload.indexOf(0);
+    return Buffer.from(end === -1 ? payload : payload.subarray(0, end)).toString();
+  }
+  nested(type: number): AttributeMap | undefined {
+    const payload = this.payloads.get(type);
+    return payload === undefined ? undefined : new AttributeMap(payload);
+  }
+
+  private fixed(type: number, size: number): DataView | undefined {
+    const payload = this.payloads.get(type);
+    if (payload === undefined) return undefined;
+    if (payload.length !== size) throw new NetlinkDecodeError(`attribute ${type}: expected ${size} bytes, got ${payload.length}`);
+    return view(payload);
+  }
+}
+
+/** All attributes of a list in order, types with their flag bits. Payloads are windows into `data`. Throws NetlinkDecodeError. */
+export function decodeAttributes(data: Uint8Array): Attribute[] {
+  const attributes: Attribute[] = [];
+  const header = view(data);
+  let offset = 0;
+  while (data.length - offset >= HEADER_LENGTH) {
+    const length = header.getUint16(offset, isLittleEndian);
+    if (length < HEADER_LENGTH || length > data.length - offset) {
+      throw new NetlinkDecodeError(`attribute at byte ${offset}: its length ${length} does not fit into the ${data.length - offset} bytes left`);
+    }
+    attributes.push({
+      type: header.getUint16(offset + 2, isLittleEndian),
+      payload: data.subarray(offset + HEADER_LENGTH, offset + length),
+    });
+    offset += align(length);
+  }
+  return attributes;
+}
