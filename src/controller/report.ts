@@ -1,8 +1,9 @@
 /** What a running controller says of itself: the body of `GET /status`, and all that `routemesh status` knows. */
 import type { Condition, ConditionReason } from '../cluster/condition.js';
-import type { ClusterNode, Protocol } from '../cluster/state.js';
+import type { ClusterNode } from '../cluster/state.js';
 import type { Kind } from '../kernel/change.js';
-import type { Backend } from '../plan/node-plan.js';
+import type { Backend, ServedPort } from '../plan/node-plan.js';
+import { connectionKey, type MeshKernel } from './mesh-kernel.js';
 
 /** Times are RFC 3339. */
 export interface StatusReport {
@@ -43,12 +44,7 @@ export interface SyncReport {
   readonly failures: readonly string[];
 }
 
-export interface PortReport {
-  readonly protocol: Protocol;
-  readonly published: number;
-  readonly fwmark: number;
-  readonly serviceId: string;
-  readonly serviceName: string;
+export interface PortReport extends Omit<ServedPort, 'backends'> {
   readonly backends: readonly BackendReport[];
 }
 
@@ -74,4 +70,16 @@ export function isUnserved(condition: Condition): boolean {
 /** Everything that is asked of this node is in its kernel. */
 export function isHealthy(report: Pick<StatusReport, 'programmed' | 'conditions'>): boolean {
   return report.programmed && !report.conditions.some(isUnserved);
+}
+
+/** The served ports with the connections that IPVS has for each real server now. */
+export function portReports(ports: readonly ServedPort[], kernel: Pick<MeshKernel, 'connections'>): PortReport[] {
+  const counts = kernel.connections();
+  return ports.map((port) => ({
+    ...port,
+    backends: port.backends.map((backend) => ({
+      ...backend,
+      connections: counts.get(connectionKey(port.fwmark, backend.address, backend.port)) ?? null,
+    })),
+  }));
 }

@@ -156,7 +156,7 @@ describe('refusals', () => {
   it('does not take a port from another program of the node', () => {
     const result = planned(web, { portsHeldByOthers: new Map([['tcp/8080', 'nginx (pid 12)']]) });
     expect(result.ports).toEqual([]);
-    expect(result.conditions).toMatchObject([{ reason: 'PortConflict', message: expect.stringContaining('nginx (pid 12)') as string }]);
+    expect(result.conditions).toMatchObject([{ reason: 'PortConflict', message: expect.stringContaining('nginx (pid 12)') as unknown }]);
   });
 
   it('leaves a port with the older of two services and tells the younger one', () => {

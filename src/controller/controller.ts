@@ -1,0 +1,271 @@
+/**
+ * The loop. Level-triggered: events only say *look again*; every sync plans anew from the whole state and asks the
+ * kernel what differs.
+ *
+ * INVARIANTS
+ * - Nothing is programmed before the cluster state and the node's own tasks are both known: half a picture would
+ *   remove real servers that live.
+ * - While a source does not answer, the last good state is served.
+ * - Stopping leaves the kernel as it is.
+ */
+import { performance } from 'node:perf_hooks';
+import type { Condition } from '../cluster/condition.js';
+import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
+import type { ClusterState, Task } from '../cluster/state.js';
+import type { Change, Kind } from '../kernel/change.js';
+import { isRepair } from '../kernel/repair.js';
+import type { Logger } from '../log.js';
+import type { NodePlan } from '../plan/node-plan.js';
+import { plan } from '../plan/plan.js';
+import type { Settings } from '../settings.js';
+import { Backoff } from './backoff.js';
+import { ConditionLog } from './condition-log.js';
+import { DrainKeeper } from './drain.js';
+import { gatherContext } from './gather.js';
+import { connectionKey, type ApplyResult, type FailedChange, type MeshKernel } from './mesh-kernel.js';
+import { portReports, type StatusReport, type SyncReport } from './report.js';
+import { SyncQueue } from './sync-queue.js';
+
+/** Where the last good cluster state outlives the controller. */
+export interface StateStore {
+  load(): Promise<ClusterState | null>;
+  save(state: ClusterState): Promise<void>;
+}
+
+export interface ControllerOptions {
+  readonly version: string;
+  readonly settings: Settings;
+  readonly node: { readonly id: string; readonly name: string };
+  readonly source: ClusterSource;
+  readonly localTasks: LocalTasks;
+  readonly kernel: MeshKernel;
+  readonly store: StateStore;
+  readonly logger: Logger;
+}
+
+/** How often draining connections are counted, in milliseconds. */
+const drainCheckMilliseconds = 1_000;
+/** Up to so many changes are told one by one. */
+const changesToldSingly = 20;
+
+export class Controller {
+  private readonly queue = new SyncQueue((reason) => this.syncSafely(reason));
+  private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 30_000 });
+  private readonly drains = new DrainKeeper();
+  private readonly conditions: ConditionLog;
+  private readonly startedAt = new Date();
+  private readonly repairs: Partial<Record<Kind, number>> = {};
+  private state: ClusterState | null = null;
+  private localTasks: ReadonlyMap<string, LocalTask> | null = null;
+  private currentPlan: NodePlan | null = null;
+  /** The plan that the kernel is known to have held; null after a failure. */
+  private lastApplied: NodePlan | null = null;
+  private lastSync: SyncReport | null = null;
+  private syncs = 0;
+  private failing = false;
+  private sourceStatus: { available: boolean; since: Date; error?: Error } = { available: false, since: this.startedAt };
+  private localError: Error | null = null;
+
+  constructor(private readonly options: ControllerOptions) {
+    this.conditions = new ConditionLog(options.logger);
+  }
+
+  /** Runs until the signal aborts, then ends the sync at hand and resolves. The kernel keeps what it has. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { source, localTasks, kernel, logger } = this.options;
+    logger.info('Started', { node: this.options.node.name, source: source.description, version: this.options.version });
+    kernel.watch((what) => this.onKernelChange(what));
+    await Promise.all([
+      source.follow({ onState: (state, reason) => this.onState(state, reason), onUnavailable: (error) => this.onSourceUnavailable(error) }, signal),
+      localTasks.follow(
+        { onLocalTasks: (tasks, reason) => this.onLocalTasks(tasks, reason), onUnavailable: (error) => (this.localError = error) },
+        signal,
+      ),
+    ]);
+    await this.queue.close();
+    kernel.close();
+    logger.info('Stopped; the mesh goes on as it is programmed');
+  }
+
+  report(): StatusReport {
+    const { available, since, error } = this.sourceStatus;
+    return {
+      version: this.options.version,
+      node: this.options.node,
+      programmed: this.lastSync !== null && this.lastSync.failures.length === 0,
+      startedAt: this.startedAt.toISOString(),
+      uptimeSeconds: Math.floor((Date.now() - this.startedAt.getTime()) / 1_000),
+      source: {
+        description: this.options.source.description,
+        available,
+        since: since.toISOString(),
+        ...(error === undefined ? {} : { error: error.message }),
+      },
+      lastSync: this.lastSync,
+      syncs: this.syncs,
+      repairs: { ...this.repairs },
+      nodes: this.state?.nodes ?? [],
+      ports: portReports(this.currentPlan?.ports ?? [], this.options.kernel),
+      conditions: this.conditions.list(),
+    };
+  }
+
+  clusterState(): ClusterState | null {
+    return this.state;
+  }
+
+  nodePlan(): NodePlan | null {
+    return this.currentPlan;
+  }
+
+  private onState(state: ClusterState, reason: string): void {
+    if (!this.sourceStatus.available) {
+      this.options.logger.info('The cluster answers', { source: this.options.source.description });
+      this.sourceStatus = { available: true, since: new Date() };
+    }
+    this.state = state;
+    this.options.store.save(state).catch((error: unknown) => {
+      this.options.logger.warn('The last good state could not be kept on disk; the mesh is not affected', { error });
+    });
+    this.queue.request(reason);
+  }
+
+  private onSourceUnavailable(error: Error): void {
+    this.options.logger.warn('The cluster does not answer; the last good state is served', { source: this.options.source.description, error });
+    this.sourceStatus = { available: false, since: this.sourceStatus.available ? new Date() : this.sourceStatus.since, error };
+    if (this.state === null) void this.startFromDisk();
+    this.queue.request('source unavailable');
+  }
+
+  /** A node that starts while nobody answers serves what it served last. */
+  private async startFromDisk(): Promise<void> {
+    const state = await this.options.store.load().catch((error: unknown) => {
+      this.options.logger.warn('The last good state on disk is not used', { error });
+      return null;
+    });
+    if (state === null || this.state !== null) return;
+    this.options.logger.info('Starting from the last good state on disk', { services: state.services.length, tasks: state.tasks.length });
+    this.state = state;
+    this.queue.request('last good state');
+  }
+
+  private onLocalTasks(tasks: ReadonlyMap<string, LocalTask>, reason: string): void {
+    this.localError = null;
+    this.localTasks = tasks;
+    this.queue.request(reason);
+  }
+
+  private onKernelChange(what: string): void {
+    // A failing sync leaves traces that would call for the next one at once: its backoff decides instead.
+    if (!this.failing) this.queue.request(what);
+  }
+
+  private async syncSafely(reason: string): Promise<void> {
+    const began = performance.now();
+    let result: ApplyResult = { applied: [], failed: [] };
+    let broken: Error | null = null;
+    try {
+      if (this.state === null || this.localTasks === null) {
+        this.conditions.replace(this.sourceConditions());
+        return;
+      }
+      result = await this.sync(this.state, this.localTasks, reason);
+    } catch (error) {
+      broken = error instanceof Error ? error : new Error(String(error));
+      this.lastApplied = null;
+    }
+    this.finish(reason, performance.now() - began, result, broken);
+  }
+
+  private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string): Promise<ApplyResult> {
+    const { settings, node, kernel, logger } = this.options;
+    const served = this.drains.apply(state, {
+      now: performance.now(),
+      isAlive: (task) => localTasks.has(task.id),
+      connectionsOf: (task) => this.connectionsOf(task),
+    });
+    const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks }, (task, error) =>
+      logger.debug('A task’s namespace can’t be used', { task, error }),
+    );
+    const next = plan(served, context);
+    this.currentPlan = next;
+
+    const changes = await kernel.difference(next);
+    if (changes.length === 0) {
+      this.lastApplied = next;
+      return { applied: [], failed: [] };
+    }
+    const repairs = changes.filter((change) => isRepair(change, this.lastApplied, next));
+    const result = await kernel.apply(next, changes);
+    this.countRepairs(repairs, result.failed);
+    this.tellChanges(result, new Set(repairs), reason);
+    this.lastApplied = result.failed.length === 0 ? next : null;
+    return result;
+  }
+
+  private finish(reason: string, milliseconds: number, { applied, failed }: ApplyResult, broken: Error | null): void {
+    this.syncs += 1;
+    this.failing = failed.length > 0 || broken !== null;
+    const failures = [...failed.map(({ change, error }) => `${change.place}: ${change.action} ${change.summary}: ${error.message}`), ...(broken === null ? [] : [broken.message])];
+    this.lastSync = {
+      at: new Date().toISOString(),
+      durationMilliseconds: Math.round(milliseconds),
+      reason,
+      changes: applied.length,
+      failures,
+    };
+    this.conditions.replace([...this.sourceConditions(), ...(this.currentPlan?.conditions ?? []), ...failures.map((message) => this.syncFailed(message))]);
+
+    if (this.failing) {
+      const wait = this.backoff.next();
+      this.options.logger.error('The kernel is not yet as planned; trying again', { waitMilliseconds: wait, failures: failures.length, error: broken ?? failures[0] });
+      this.queue.requestAfter(wait, 'retry');
+    } else {
+      this.backoff.reset();
+      this.queue.cancel('retry');
+    }
+    if (this.drains.draining().length > 0) this.queue.requestAfter(drainCheckMilliseconds, 'drain');
+    this.queue.requestAfter(this.options.settings.resyncMilliseconds, 'resync');
+  }
+
+  /** Connections of all of a task's real servers; null where there is none. */
+  private connectionsOf(task: Task): number | null {
+    const counts = this.options.kernel.connections();
+    const own = (this.currentPlan?.ports ?? []).flatMap((port) =>
+      port.backends.filter((backend) => backend.taskId === task.id).map((backend) => counts.get(connectionKey(port.fwmark, backend.address, backend.port))),
+    );
+    const known = own.filter((count) => count !== undefined);
+    return known.length === 0 ? null : known.reduce((sum, { active, inactive }) => sum + active + inactive, 0);
+  }
+
+  private countRepairs(repairs: readonly Change[], failed: readonly FailedChange[]): void {
+    const failedChanges = new Set(failed.map(({ change }) => change));
+    for (const change of repairs) {
+      if (failedChanges.has(change)) continue;
+      this.repairs[change.kind] = (this.repairs[change.kind] ?? 0) + 1;
+      this.options.logger.warn(`Repaired ${change.place}: ${change.summary}`, { kind: change.kind, action: change.action });
+    }
+  }
+
+  private tellChanges({ applied, failed }: ApplyResult, repairs: ReadonlySet<Change>, reason: string): void {
+    const count = (action: Change['action']) => applied.filter((change) => change.action === action).length;
+    this.options.logger.info('Programmed', { reason, added: count('add'), changed: count('change'), removed: count('remove'), failed: failed.length });
+    const level = applied.length <= changesToldSingly ? 'info' : 'debug';
+    for (const change of applied) {
+      if (!repairs.has(change)) this.options.logger[level](`${change.place}: ${change.action} ${change.summary}`);
+    }
+  }
+
+  private sourceConditions(): Condition[] {
+    const errors = [this.sourceStatus.error, this.localError].filter((error) => error instanceof Error);
+    return [...new Set(errors.map((error) => error.message))].map((message) => ({
+      reason: 'SourceUnavailable',
+      object: { kind: 'source', id: this.options.source.description, name: this.options.source.description },
+      message,
+    }));
+  }
+
+  private syncFailed(message: string): Condition {
+    return { reason: 'SyncFailed', object: { kind: 'node', id: this.options.node.id, name: this.options.node.name }, message };
+  }
+}

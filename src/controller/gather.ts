@@ -1,0 +1,34 @@
+/** Gathers what the plan must know of this node: its tasks' namespaces, and the ports that other programs hold. */
+import type { LocalTask } from '../cluster/source.js';
+import type { ClusterState } from '../cluster/state.js';
+import type { LocalTaskNamespace, PlanContext } from '../plan/context.js';
+import type { Settings } from '../settings.js';
+import { publishedPorts, type MeshKernel } from './mesh-kernel.js';
+
+export interface NodeFacts {
+  readonly nodeId: string;
+  readonly settings: Settings;
+  readonly kernel: MeshKernel;
+  readonly localTasks: ReadonlyMap<string, LocalTask>;
+}
+
+/** Calls `onUnreachable` for each local task whose namespace can't be used; the plan makes a condition of it. */
+export function gatherContext(state: ClusterState, facts: NodeFacts, onUnreachable: (taskName: string, error: unknown) => void): PlanContext {
+  const namespaces = new Map<string, LocalTaskNamespace>();
+  for (const task of state.tasks) {
+    const local = task.nodeId === facts.nodeId ? facts.localTasks.get(task.id) : undefined;
+    if (local === undefined) continue;
+    try {
+      namespaces.set(task.id, facts.kernel.resolveTask(local.namespace, task.identity.address));
+    } catch (error) {
+      onUnreachable(task.name, error);
+    }
+  }
+  return {
+    nodeId: facts.nodeId,
+    settings: facts.settings,
+    kernelRelease: facts.kernel.release,
+    localTasks: namespaces,
+    portsHeldByOthers: facts.kernel.portsHeldByOthers(publishedPorts(state)),
+  };
+}

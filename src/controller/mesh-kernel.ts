@@ -1,0 +1,53 @@
+/** What the controller needs of the kernel; `kernel/` gives it, tests of the loop give a small one of their own. */
+import type { ClusterState } from '../cluster/state.js';
+import type { Change } from '../kernel/change.js';
+import type { LocalTaskNamespace } from '../plan/context.js';
+import type { NodePlan } from '../plan/node-plan.js';
+import type { Placeholder } from '../plan/objects.js';
+
+export interface FailedChange {
+  readonly change: Change;
+  readonly error: Error;
+}
+
+export interface ApplyResult {
+  readonly applied: readonly Change[];
+  readonly failed: readonly FailedChange[];
+}
+
+export interface ConnectionCount {
+  readonly active: number;
+  readonly inactive: number;
+}
+
+export interface MeshKernel {
+  /** `uname -r`. */
+  readonly release: string;
+  /** @throws when the namespace is gone or does not hold the identity. */
+  resolveTask(namespacePath: string, identity: string): LocalTaskNamespace;
+  /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
+  portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string>;
+  /** What must change for the kernel to hold what the plan says. Changes nothing. */
+  difference(plan: NodePlan): Promise<readonly Change[]>;
+  /** Applies as much as can be applied; never rejects for a single change. */
+  apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult>;
+  /** By `connectionKey`. Empty where there is no sandbox yet. */
+  connections(): ReadonlyMap<string, ConnectionCount>;
+  /** Calls back when somebody (we, too) changed something in the host's, the sandbox's or the fabric's namespace. */
+  watch(onChange: (what: string) => void): void;
+  close(): void;
+}
+
+/** Names a real server of a virtual service. */
+export function connectionKey(fwmark: number, address: string, port: number): string {
+  return `${fwmark} ${address}:${port}`;
+}
+
+/** Every port that any service of the cluster publishes, once. */
+export function publishedPorts(state: ClusterState): Placeholder[] {
+  const ports = new Map<string, Placeholder>();
+  for (const { protocol, published } of state.services.flatMap((service) => service.ports)) {
+    ports.set(`${protocol}/${published}`, { protocol, port: published });
+  }
+  return [...ports.values()];
+}

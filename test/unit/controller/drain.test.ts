@@ -1,0 +1,104 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { ClusterState, Task } from '../../../src/cluster/state.js';
+import { DrainKeeper, type DrainFacts } from '../../../src/controller/drain.js';
+import { cluster, port, service, task } from '../plan/fixtures.js';
+
+const web = service('web', [port(8080, 80, { policy: { drainMilliseconds: 5_000 } })]);
+const one = task('web', 1);
+const two = task('web', 2);
+const both = cluster({ services: [web], tasks: [one, two] });
+
+let keeper: DrainKeeper;
+let alive: Set<string>;
+let connections: Map<string, number>;
+
+beforeEach(() => {
+  keeper = new DrainKeeper();
+  alive = new Set([one.id, two.id]);
+  connections = new Map();
+});
+
+function at(now: number, state: ClusterState): [string, number][] {
+  const facts: DrainFacts = {
+    now,
+    isAlive: (candidate: Task) => alive.has(candidate.id),
+    connectionsOf: (candidate: Task) => connections.get(candidate.id) ?? null,
+  };
+  return keeper.apply(state, facts).tasks.map(({ name, weight }) => [name, weight]);
+}
+
+const withoutOne = cluster({ services: [web], tasks: [two] });
+const oneAtZero = cluster({ services: [web], tasks: [{ ...one, weight: 0 }, two] });
+
+describe('a task that the cluster no longer wants', () => {
+  it('keeps its connections at weight 0 until none is left', () => {
+    at(0, both);
+    connections.set(one.id, 3);
+    expect(at(100, oneAtZero)).toEqual([['web.1', 0], ['web.2', 1]]);
+    expect(at(1_000, oneAtZero)).toEqual([['web.1', 0], ['web.2', 1]]);
+    connections.set(one.id, 0);
+    expect(at(2_000, oneAtZero)).toEqual([['web.2', 1]]);
+    expect(at(2_100, oneAtZero)).toEqual([['web.2', 1]]);
+  });
+
+  it('is not dropped in the very moment in which its drain begins: a connection may just have been scheduled', () => {
+    at(0, both);
+    connections.set(one.id, 0);
+    expect(at(100, oneAtZero)).toEqual([['web.1', 0], ['web.2', 1]]);
+  });
+
+  it('is dropped when its grace is over, connections or not', () => {
+    at(0, both);
+    connections.set(one.id, 3);
+    at(100, oneAtZero);
+    expect(at(5_099, oneAtZero)).toHaveLength(2);
+    expect(at(5_100, oneAtZero)).toEqual([['web.2', 1]]);
+  });
+
+  it('takes connections again at once when it comes back', () => {
+    at(0, both);
+    connections.set(one.id, 1);
+    at(100, oneAtZero);
+    expect(at(200, both)).toEqual([['web.1', 1], ['web.2', 1]]);
+    expect(keeper.draining()).toEqual([]);
+  });
+});
+
+describe('a task that is left out of the cluster', () => {
+  it('lingers at weight 0 while it lives on this node', () => {
+    at(0, both);
+    connections.set(one.id, 2);
+    expect(at(100, withoutOne)).toEqual([['web.1', 0], ['web.2', 1]]);
+    expect(at(1_000, withoutOne)).toEqual([['web.1', 0], ['web.2', 1]]);
+    connections.set(one.id, 0);
+    expect(at(1_100, withoutOne)).toEqual([['web.2', 1]]);
+    expect(keeper.draining()).toEqual([]);
+  });
+
+  it('is gone at once when it died', () => {
+    at(0, both);
+    alive.delete(one.id);
+    expect(at(100, withoutOne)).toEqual([['web.2', 1]]);
+  });
+
+  it('is gone when it dies while it drains', () => {
+    at(0, both);
+    connections.set(one.id, 2);
+    at(100, withoutOne);
+    alive.delete(one.id);
+    expect(at(200, withoutOne)).toEqual([['web.2', 1]]);
+  });
+
+  it('keeps its removed service too, or its connections would be cut with the virtual service', () => {
+    const nothing = cluster({});
+    const facts: DrainFacts = { now: 0, isAlive: () => true, connectionsOf: () => 1 };
+    keeper.apply(both, facts);
+    const state = keeper.apply(nothing, { ...facts, now: 100 });
+    expect(state.services).toMatchObject([{ id: web.id, removed: true }]);
+    expect(keeper.apply(nothing, { ...facts, now: 5_100 })).toEqual(nothing);
+  });
+});
+
+it('hands on a cluster in which nothing drains untouched', () => {
+  expect(keeper.apply(both, { now: 0, isAlive: () => true, connectionsOf: () => null })).toBe(both);
+});

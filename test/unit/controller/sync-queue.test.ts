@@ -1,0 +1,71 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { SyncQueue } from '../../../src/controller/sync-queue.js';
+
+/** A sync that ends when the test says so. */
+function manualSync() {
+  const reasons: string[] = [];
+  let finish: () => void = () => undefined;
+  const sync = (reason: string) => {
+    reasons.push(reason);
+    return new Promise<void>((resolve) => (finish = resolve));
+  };
+  return { reasons, sync, finish: async () => { finish(); await settle(); } };
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('SyncQueue', () => {
+  it('serves a hundred events that come while it works with one more sync', async () => {
+    const { reasons, sync, finish } = manualSync();
+    const queue = new SyncQueue(sync);
+    queue.request('start');
+    await settle();
+    for (let i = 0; i < 100; i += 1) queue.request('service event');
+    queue.request('kernel changed');
+    expect(reasons).toEqual(['start']);
+    await finish();
+    expect(reasons).toEqual(['start', 'service event, kernel changed']);
+    await finish();
+    expect(reasons).toHaveLength(2);
+  });
+
+  it('does not lose an event that comes after the running sync has looked', async () => {
+    const { reasons, sync, finish } = manualSync();
+    const queue = new SyncQueue(sync);
+    queue.request('first');
+    await settle();
+    queue.request('second');
+    await finish();
+    expect(reasons).toEqual(['first', 'second']);
+    await finish();
+  });
+
+  it('keeps only the latest wish for a later look', () => {
+    jest.useFakeTimers();
+    try {
+      const { reasons, sync } = manualSync();
+      const queue = new SyncQueue(sync);
+      queue.requestAfter(1_000, 'retry');
+      queue.requestAfter(3_000, 'retry');
+      jest.advanceTimersByTime(2_999);
+      expect(reasons).toEqual([]);
+      jest.advanceTimersByTime(1);
+      expect(jest.getTimerCount()).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('finishes the running sync when it is closed and begins no other', async () => {
+    const { reasons, sync, finish } = manualSync();
+    const queue = new SyncQueue(sync);
+    queue.request('running');
+    await settle();
+    queue.request('waiting');
+    const closed = queue.close();
+    queue.request('late');
+    await finish();
+    await closed;
+    expect(reasons).toEqual(['running']);
+  });
+});
