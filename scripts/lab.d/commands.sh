@@ -102,6 +102,7 @@ end it with 'scripts/lab --name $NAME down', or choose another --name"
   forget_run
   need_for_boot
   build_root
+  make_programs
   make_node_image
   make_keys
   local accel
