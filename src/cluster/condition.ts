@@ -42,8 +42,13 @@ export function conditionKey(condition: Condition): string {
   return `${condition.reason}\u0000${condition.object.kind}\u0000${condition.object.id}\u0000${condition.message}`;
 }
 
-/** A stranger's words, safe to print: control characters escaped, cut to `limit` characters. */
+/** A stranger's words, safe to print: control, format and line-separating characters escaped, cut to `limit` characters. */
 export function quoteForPeople(text: string, limit = 60): string {
   const cut = text.length > limit ? `${text.slice(0, limit)}…` : text;
-  return JSON.stringify(cut).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(cut).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeCharacter);
+}
+
+/** UTF-16 unit by unit, as JSON and JavaScript spell it. */
+function escapeCharacter(character: string): string {
+  return character.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
 }
