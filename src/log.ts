@@ -6,6 +6,7 @@
 import picocolors from 'picocolors';
 import winston from 'winston';
 import type { LogLevel, LogOptions } from './log-options.js';
+import { printable } from './printable.js';
 
 export { logFormats, logLevels, type LogFormat, type LogLevel, type LogOptions } from './log-options.js';
 
@@ -40,7 +41,7 @@ export function createLogger(options: LogOptions, stream: NodeJS.WritableStream 
   });
   // The fields go into an object of their own: winston glues a field named `message` to the message.
   const write = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
-    logger.log({ ...printable(fields, options.level === 'debug'), level, message });
+    logger.log({ ...fieldsOf(fields, options.level === 'debug'), level, message });
   };
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
@@ -55,7 +56,7 @@ export function prettyLine(time: Date, level: string, message: string, fields: L
   const paint = { error: colours.red, warn: colours.yellow, info: colours.cyan, debug: colours.dim }[level] ?? colours.dim;
   const clock = time.toISOString().slice(11, 23);
   const words = Object.entries(fields).map(([key, value]) => ` ${colours.dim(`${key}=`)}${prettyValue(value)}`);
-  return `${colours.dim(clock)} ${paint(level.padEnd(5))} ${escapeControls(message)}${words.length > 0 ? ' ' : ''}${words.join('')}`;
+  return `${colours.dim(clock)} ${paint(level.padEnd(5))} ${printable(message)}${words.length > 0 ? ' ' : ''}${words.join('')}`;
 }
 
 export function jsonLine(time: Date, level: string, message: string, fields: LogFields): string {
@@ -63,17 +64,17 @@ export function jsonLine(time: Date, level: string, message: string, fields: Log
 }
 
 /** Winston's own keys in an entry would be overwritten by fields of the same name; errors and maps have no JSON of their own. */
-function printable(fields: LogFields, withStack: boolean): Record<string, unknown> {
+function fieldsOf(fields: LogFields, withStack: boolean): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const name = key === 'level' || key === 'message' || key === 'time' ? `${key}_` : key;
-    result[name] = printableValue(value, withStack);
+    result[name] = valueOf(value, withStack);
   }
   return result;
 }
 
-function printableValue(value: unknown, withStack: boolean): unknown {
+function valueOf(value: unknown, withStack: boolean): unknown {
   if (value instanceof Error) return withStack && value.stack !== undefined ? value.stack : value.message;
   if (value instanceof Map) return Object.fromEntries(value) as unknown;
   if (value instanceof Set) return [...value] as unknown;
@@ -82,12 +83,6 @@ function printableValue(value: unknown, withStack: boolean): unknown {
 }
 
 function prettyValue(value: unknown): string {
-  if (typeof value === 'string') return /^[\w./:@%+-]+$/.test(value) ? value : value.includes('\n    at ') ? `\n${escapeControls(value, true)}` : JSON.stringify(value);
+  if (typeof value === 'string') return /^[\w./:@%+-]+$/.test(value) ? value : value.includes('\n    at ') ? `\n${printable(value, true)}` : JSON.stringify(value);
   return JSON.stringify(value) ?? String(value);
-}
-
-/** A stranger's words (a label, a service's name) must not move the cursor or forge a line. */
-function escapeControls(text: string, keepLines = false): string {
-  const controls = keepLines ? /(?!\n)[\p{Cc}\p{Bidi_Control}]/gu : /[\p{Cc}\p{Bidi_Control}]/gu;
-  return text.replace(controls, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
