@@ -24,7 +24,7 @@ type IntegerCall = (...values: (number | Uint8Array | null)[]) => number;
 
 /** The process's own C library, whatever its file is called (glibc, musl). */
 const library = koffi.load(null);
-const define = (signature: string): IntegerCall => library.func(signature) as unknown as IntegerCall;
+const define = (signature: string): IntegerCall => library.func(signature);
 
 const c = {
   close: define('int close(int)'),

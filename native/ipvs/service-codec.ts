@@ -109,7 +109,7 @@ function netmaskAttribute(family: AddressFamily, prefixLength: number): Attribut
 function decodeNetmask(value: Uint8Array | undefined, family: AddressFamily): number {
   if (value?.length !== 4) return addressBits(family);
   if (family === 'inet6') return view(value).getUint32(0, isLittleEndian);
-  return 32 - Math.clz32(~view(value).getUint32(0)) === 0 ? 32 : Math.clz32(~view(value).getUint32(0));
+  return Math.clz32(~view(value).getUint32(0));
 }
 
 /** Decodes the nested attributes of a service. Throws NetlinkDecodeError. */

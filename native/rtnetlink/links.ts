@@ -168,13 +168,14 @@ function decodeVxlan(data: AttributeMap | undefined): VxlanSettings | undefined 
     return found?.length === 4 || found?.length === 16 ? formatAddress(found) : undefined;
   };
   const isSet = (type: number): boolean => (data.u8(type) ?? 0) !== 0;
+  const lowerLinkIndex = data.u32(IFLA_VXLAN_LINK);
   return {
     id: data.u32(IFLA_VXLAN_ID) ?? 0,
     port: data.u16be(IFLA_VXLAN_PORT) ?? 0,
     local: address(IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6),
     remote: address(IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6),
     learning: isSet(IFLA_VXLAN_LEARNING),
-    lowerLinkIndex: data.u32(IFLA_VXLAN_LINK) || undefined,
+    lowerLinkIndex: lowerLinkIndex === 0 ? undefined : lowerLinkIndex,
     ttl: data.u8(IFLA_VXLAN_TTL) ?? 0,
     proxy: isSet(IFLA_VXLAN_PROXY),
     l2miss: isSet(IFLA_VXLAN_L2MISS),
