@@ -23,7 +23,7 @@ const MAX_ALIAS_BYTES = 255;
 
 /** A veth pair. EEXIST when either name is taken. */
 export function createVeth(link: NewVeth): NetlinkMessage {
-  const peer = concatenate([peerHeader(link.peer), encodeAttributes(commonAttributes(link.peer))]);
+  const peer = concatenate([ifinfomsg(), encodeAttributes(commonAttributes(link.peer))]);
   return create('veth', link, [bytes(VETH_INFO_PEER, peer)], ` peer ${link.peer.name}`);
 }
 
@@ -94,10 +94,6 @@ function create(kind: string, link: NewLink, data: readonly (Attribute | undefin
       nested(IFLA_LINKINFO, [string(IFLA_INFO_KIND, kind), data.length === 0 ? undefined : nested(IFLA_INFO_DATA, data)]),
     ],
   );
-}
-
-function peerHeader(peer: NewVeth['peer']): Uint8Array {
-  return peer.isUp === true ? ifinfomsg(0, IFF_UP, IFF_UP) : ifinfomsg();
 }
 
 /** The attributes that creating and changing share. */

@@ -81,7 +81,7 @@ export class RouteNetlink {
     return this.read(dumpNeighbours(family), RTM_NEWNEIGH, decodeNeighbour);
   }
 
-  /** Entries of every bridge and VXLAN device, or of one device. */
+  /** Entries of every device, or of one. Other devices than bridges and VXLANs show their own multicast addresses. */
   forwardingEntries(linkIndex?: number): ForwardingEntry[] {
     return this.read(dumpForwardingEntries(linkIndex), RTM_NEWNEIGH, decodeForwardingEntry);
   }

@@ -54,12 +54,11 @@ export interface VxlanSettings {
   readonly udpChecksum: boolean;
 }
 
-/** What every new link can be given. */
+/** What every new link can be given. Not an alias: the kernel drops it without a word (rtnl_newlink_create()); change the link afterwards. */
 export interface NewLink {
   readonly name: string;
   readonly macAddress?: MacAddress | undefined;
   readonly mtu?: number | undefined;
-  readonly alias?: string | undefined;
   readonly masterIndex?: number | undefined;
   readonly isUp?: boolean | undefined;
   /** Born in this namespace instead of the socket's. */
@@ -67,8 +66,11 @@ export interface NewLink {
 }
 
 export interface NewVeth extends NewLink {
-  /** The other end; without a namespace it is born beside the first. */
-  readonly peer: Omit<NewLink, 'masterIndex' | 'alias'>;
+  /**
+   * The other end; without a namespace it is born beside the first. It is born down, whatever is asked (veth_open() in
+   * drivers/net/veth.c refuses to be up while it has no peer): bring it up in its own namespace.
+   */
+  readonly peer: Omit<NewLink, 'masterIndex' | 'isUp'>;
 }
 
 export interface NewVxlan extends NewLink {
