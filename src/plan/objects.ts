@@ -49,11 +49,15 @@ export interface Route {
   readonly source?: Ipv4Address;
 }
 
-/** Policy routing rule (ip-rule(8)); all of ours say where they apply by source address. */
+/** Policy routing rule (ip-rule(8)). All of ours say where they apply, by source address or by source port. */
 export interface RoutingRule {
   readonly priority: number;
-  readonly from: Ipv4Address;
   readonly table: number;
+  readonly from?: Ipv4Address;
+  /** `ipproto udp sport 53` (Linux 4.17 and later). */
+  readonly sourcePort?: { readonly protocol: Protocol; readonly port: number };
+  /** Routes of this prefix length and shorter don't count: 0 passes over the default route. */
+  readonly suppressPrefixLength?: number;
 }
 
 /** Permanent neighbour entry. */

@@ -1,14 +1,15 @@
 /** Cluster state → all that this node's kernel should hold. Pure: the same arguments, the same plan. */
 import type { Condition } from '../cluster/condition.js';
-import type { ClusterState } from '../cluster/state.js';
+import type { ClusterState, Task } from '../cluster/state.js';
 import { routerAddress } from './addresses.js';
 import type { PlanContext } from './context.js';
 import { planFabric } from './fabric.js';
+import { portKey } from './fwmark.js';
 import { planHost } from './host.js';
 import type { NodePlan } from './node-plan.js';
-import { planPorts, reachableTasks } from './ports.js';
+import { planPorts, reachableTasks, type PlannedPort } from './ports.js';
 import { planSandbox } from './sandbox.js';
-import { planTask } from './task.js';
+import { planTask, type TaskPort } from './task.js';
 
 /** This node is not among the cluster's. */
 export class UnknownNodeError extends Error {
@@ -38,12 +39,20 @@ export function plan(state: ClusterState, context: PlanContext): NodePlan {
       planFabric(context, router, tasks, ports),
       ...tasks.flatMap((task) => {
         const namespace = context.localTasks.get(task.id);
-        return namespace === undefined ? [] : [planTask(task, namespace)];
+        return namespace === undefined ? [] : [planTask(task, namespace, targetsOf(task, ports))];
       }),
     ],
     ports: ports.map(({ spec: _, ...served }) => served),
     conditions: [...state.conditions, ...conditions, ...taskConditions(state, context)],
   };
+}
+
+/** What the task listens on for the mesh, each once. */
+function targetsOf(task: Task, ports: readonly PlannedPort[]): TaskPort[] {
+  const targets = new Map(
+    ports.filter(({ serviceId }) => serviceId === task.serviceId).map(({ spec }) => [portKey(spec.protocol, spec.target), spec]),
+  );
+  return [...targets.values()];
 }
 
 /** A local task that should take connections, but whose namespace was not found. */

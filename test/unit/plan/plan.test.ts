@@ -105,8 +105,18 @@ describe('task', () => {
     const place = placeOf(planned(), `task:${task('web', 1).id}`);
     expect(place.rules).toEqual([{ priority: 100, from: '10.0.0.5', table: 100 }]);
     expect(place.routes).toEqual([
-      { destination: '10.0.0.0/24', table: 100, device: 'eth0' },
-      { destination: '0.0.0.0/0', table: 100, device: 'mesh0', via: '169.254.1.1', onlink: true },
+      { destination: '10.0.0.0/24', table: 100, device: 'eth0', source: '10.0.0.5' },
+      { destination: '0.0.0.0/0', table: 100, device: 'mesh0', via: '169.254.1.1', onlink: true, source: '10.0.0.5' },
+    ]);
+  });
+
+  it('answers UDP from its identity even where the server lets the kernel choose the source, and its neighbours as before', () => {
+    const udp = { protocol: 'udp' as const };
+    const state = cluster({ services: [service('dns', [port(53, 53), port(53, 53, udp), port(5353, 53, udp)])], tasks: [task('dns', 1)] });
+    expect(placeOf(planned(state), `task:${task('dns', 1).id}`).rules).toEqual([
+      { priority: 100, from: '10.0.0.5', table: 100 },
+      { priority: 101, sourcePort: { protocol: 'udp', port: 53 }, suppressPrefixLength: 0, table: 254 },
+      { priority: 102, sourcePort: { protocol: 'udp', port: 53 }, table: 100 },
     ]);
   });
 
