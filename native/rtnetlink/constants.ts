@@ -106,6 +106,9 @@ export const FRA_TABLE = 15;
 export const FRA_FWMASK = 16;
 export const FRA_OIFNAME = 17;
 export const FRA_PROTOCOL = 21;
+export const FRA_IP_PROTO = 22;
+export const FRA_SPORT_RANGE = 23;
+export const FRA_DPORT_RANGE = 24;
 export const FIB_RULE_INVERT = 2;
 
 /** Neighbour and FDB attributes and flags (linux/neighbour.h). */

@@ -2,17 +2,17 @@
 
 import { isLittleEndian } from '../constants.js';
 import { familyNumber, familyOfNumber, formatPrefix, parsePrefix, type AddressFamily } from '../inet.js';
-import { bytes, string, u32, u8, view, type Attribute } from '../netlink/attributes.js';
+import { bytes, string, u32, u8, view, type Attribute, type AttributeMap } from '../netlink/attributes.js';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../netlink/constants.js';
 import { NetlinkDecodeError } from '../netlink/errors.js';
 import type { NetlinkMessage } from '../netlink/message.js';
 import {
-  FIB_RULE_INVERT, FRA_DST, FRA_FWMARK, FRA_FWMASK, FRA_IIFNAME, FRA_OIFNAME, FRA_PRIORITY, FRA_PROTOCOL, FRA_SRC,
-  FRA_SUPPRESS_PREFIXLEN, FRA_TABLE, RT_TABLE_COMPAT, RT_TABLE_MAIN, RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE,
+  FIB_RULE_INVERT, FRA_DPORT_RANGE, FRA_DST, FRA_FWMARK, FRA_FWMASK, FRA_IIFNAME, FRA_IP_PROTO, FRA_OIFNAME, FRA_PRIORITY,
+  FRA_PROTOCOL, FRA_SPORT_RANGE, FRA_SRC, FRA_SUPPRESS_PREFIXLEN, FRA_TABLE, RT_TABLE_COMPAT, RT_TABLE_MAIN, RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE,
 } from './constants.js';
 import { FIB_RULE_HDR_LENGTH, optional, routeMessage, splitMessage } from './headers.js';
 import { ruleActions } from './names.js';
-import type { NewRule, Rule } from './types.js';
+import type { NewRule, PortRange, Rule } from './types.js';
 
 /** FRA_SUPPRESS_PREFIXLEN of a rule that suppresses nothing: -1. */
 const SUPPRESSES_NOTHING = 0xffffffff;
@@ -52,11 +52,29 @@ function ruleMessage(verb: string, type: number, flags: number, rule: NewRule): 
     optional(rule.fwmask, (mask) => u32(FRA_FWMASK, mask)),
     optional(rule.protocol, (protocol) => u8(FRA_PROTOCOL, protocol)),
     optional(rule.suppressPrefixLength, (length) => u32(FRA_SUPPRESS_PREFIXLEN, length)),
+    optional(rule.ipProtocol, (number) => u8(FRA_IP_PROTO, number)),
+    optional(rule.sourcePorts, (range) => portRange(FRA_SPORT_RANGE, range)),
+    optional(rule.destinationPorts, (range) => portRange(FRA_DPORT_RANGE, range)),
   ]);
 }
 
 function prefixAttribute(type: number, prefix: { bytes: Uint8Array; length: number } | undefined): Attribute | undefined {
   return prefix === undefined || prefix.length === 0 ? undefined : bytes(type, prefix.bytes);
+}
+
+/** struct fib_rule_port_range: two 16-bit numbers in the machine's own byte order. */
+function portRange(type: number, { first, last }: PortRange): Attribute {
+  const payload = new Uint8Array(4);
+  view(payload).setUint16(0, first, isLittleEndian);
+  view(payload).setUint16(2, last, isLittleEndian);
+  return bytes(type, payload);
+}
+
+function decodePortRange(attributes: AttributeMap, type: number): PortRange | undefined {
+  const payload = attributes.bytes(type);
+  if (payload === undefined) return undefined;
+  if (payload.length !== 4) throw new NetlinkDecodeError(`rule with a port range of ${payload.length} bytes`);
+  return { first: view(payload).getUint16(0, isLittleEndian), last: view(payload).getUint16(2, isLittleEndian) };
 }
 
 /** "101: from 10.0.0.5/32 lookup 100", for error texts. */
@@ -66,11 +84,18 @@ export function describeRule(rule: NewRule): string {
   if (rule.from !== undefined) words.push(`from ${rule.from}`);
   if (rule.to !== undefined) words.push(`to ${rule.to}`);
   if (rule.fwmark !== undefined) words.push(`fwmark 0x${rule.fwmark.toString(16)}`);
+  if (rule.ipProtocol !== undefined) words.push(`ipproto ${rule.ipProtocol}`);
+  if (rule.sourcePorts !== undefined) words.push(`sport ${describePorts(rule.sourcePorts)}`);
+  if (rule.destinationPorts !== undefined) words.push(`dport ${describePorts(rule.destinationPorts)}`);
   if (rule.inputInterface !== undefined) words.push(`iif ${rule.inputInterface}`);
   if (rule.outputInterface !== undefined) words.push(`oif ${rule.outputInterface}`);
   words.push(String(rule.action ?? 'lookup'));
   if (rule.table !== undefined) words.push(String(rule.table));
   return words.join(' ');
+}
+
+function describePorts({ first, last }: PortRange): string {
+  return first === last ? String(first) : `${first}-${last}`;
 }
 
 /** Decodes the payload of an RTM_NEWRULE; undefined for families other than IP. Throws NetlinkDecodeError. */
@@ -100,6 +125,9 @@ export function decodeRule(payload: Uint8Array): Rule | undefined {
     fwmask: attributes.u32(FRA_FWMASK) ?? (fwmark === undefined ? undefined : 0xffffffff),
     protocol: attributes.u8(FRA_PROTOCOL) ?? 0,
     suppressPrefixLength: suppress === SUPPRESSES_NOTHING ? undefined : suppress,
+    ipProtocol: attributes.u8(FRA_IP_PROTO),
+    sourcePorts: decodePortRange(attributes, FRA_SPORT_RANGE),
+    destinationPorts: decodePortRange(attributes, FRA_DPORT_RANGE),
     isInverted: (header.getUint32(8, isLittleEndian) & FIB_RULE_INVERT) !== 0,
   };
 }

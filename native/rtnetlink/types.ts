@@ -172,7 +172,17 @@ export interface Rule {
   readonly protocol: number;
   /** Routes with a prefix of this length or shorter don't count. */
   readonly suppressPrefixLength: number | undefined;
+  /** IP protocol number (linux/in.h): 6 tcp, 17 udp, 132 sctp. */
+  readonly ipProtocol: number | undefined;
+  readonly sourcePorts: PortRange | undefined;
+  readonly destinationPorts: PortRange | undefined;
   readonly isInverted: boolean;
+}
+
+/** struct fib_rule_port_range (linux/fib_rules.h): both ends belong to it. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** What `addRule` needs: family defaults to that of from/to, else inet; action to lookup. */
