@@ -1,0 +1,54 @@
+/** Real services on the lab's Swarm. Every one that a test makes is named in its file and removed at its end. */
+import { eventually, on, shell } from './lab.js';
+
+const manager = on('h1');
+
+export const image = 'routemesh-test:1';
+
+/** `docker service create` without waiting and without a registry; waits until the tasks run. */
+export async function createService(name: string, options: readonly string[], replicas = 1): Promise<void> {
+  await manager('docker', 'service', 'create', '--detach', '--no-resolve-image', '--name', name, '--replicas', String(replicas), ...options, image);
+  await tasksRunning(name, replicas);
+}
+
+export async function updateService(name: string, ...options: readonly string[]): Promise<void> {
+  await manager('docker', 'service', 'update', '--detach', '--no-resolve-image', ...options, name);
+}
+
+/** Waits until exactly so many tasks run and no other is on its way up or down. */
+export async function tasksRunning(name: string, count: number): Promise<void> {
+  await eventually(async () => {
+    const states = await manager('docker', 'service', 'ps', name, '--filter', 'desired-state=running', '--format', '{{.CurrentState}}');
+    const running = states.split('\n').filter((line) => line.startsWith('Running')).length;
+    const containers = await manager('docker', 'ps', '--quiet', '--filter', `label=com.docker.swarm.service.name=${name}`);
+    if (running !== count || countLines(containers) !== count) {
+      throw new Error(`${name}: expected ${count} running tasks, have ${running} in ${countLines(containers)} containers:\n${states}`);
+    }
+  }, 120_000);
+}
+
+/** Removes services and waits until their containers are gone. */
+export async function removeServices(...names: readonly string[]): Promise<void> {
+  for (const name of names) await shell('h1', `docker service rm ${name} >/dev/null 2>&1 || true`);
+  await eventually(async () => {
+    for (const name of names) {
+      const containers = await manager('docker', 'ps', '--all', '--quiet', '--filter', `label=com.docker.swarm.service.name=${name}`);
+      if (containers.trim() !== '') throw new Error(`${name} still has containers`);
+    }
+  });
+}
+
+/** Container ids (12 characters) of a service on h1: the host names that the test image answers with. */
+export async function hostNames(service: string): Promise<string[]> {
+  const output = await manager('docker', 'ps', '--format', '{{.ID}}', '--filter', `label=com.docker.swarm.service.name=${service}`);
+  return output.split('\n').filter((line) => line !== '').sort();
+}
+
+/** Process id of a service's first task on h1. */
+export async function taskPid(service: string): Promise<string> {
+  return (await shell('h1', `docker inspect -f '{{.State.Pid}}' $(docker ps -q --filter label=com.docker.swarm.service.name=${service} | head -1)`)).trim();
+}
+
+function countLines(text: string): number {
+  return text.split('\n').filter((line) => line !== '').length;
+}
