@@ -54,13 +54,20 @@ free_port() {
 default_memory() { printf '%s\n' $((1536 + 1024 * NODES)); }
 
 start_vm() {
-  local accel=$1 tries port options=()
+  local accel=$1 tries port options=() kernel='console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on'
   local folder
   folder=$(root_folder)
   case $accel in
     kvm) options+=(-accel kvm -cpu host) ;;
-    # One host thread for each virtual CPU; a bigger translation cache spares retranslating dockerd.
-    tcg) options+=(-accel tcg,thread=multi,tb-size=512 -cpu max) ;;
+    # Software emulation, tuned by the CPU seconds until one node is up. One host thread for each
+    # virtual CPU, and a cache of translated code that dockerd fits into. No features that cost on
+    # every memory access, nor AVX, which Go would use and QEMU emulates slowly. Without
+    # tsc=reliable the kernel distrusts the emulated TSC, and each look at the clock is a trip
+    # through an emulated HPET.
+    tcg)
+      options+=(-accel tcg,thread=multi,tb-size=512 -cpu max,la57=off,smap=off,smep=off,pku=off,avx=off,avx2=off)
+      kernel+=' tsc=reliable'
+      ;;
   esac
   for tries in 1 2 3; do
     port=$(free_port)
@@ -69,7 +76,7 @@ start_vm() {
       -smp "$CPUS" -m "$MEMORY" -display none -no-reboot -daemonize -pidfile qemu.pid \
       -serial file:console.log -monitor none \
       -kernel "$folder/vmlinuz" -initrd "$folder/initrd" \
-      -append "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on lab=$NAME" \
+      -append "$kernel lab=$NAME" \
       -drive "file=$folder/root.img,format=raw,if=virtio,readonly=on" \
       -drive "file=$(node_image),format=raw,if=virtio,readonly=on" \
       -virtfs "local,path=$PROJECT,mount_tag=project,security_model=none,readonly=on,multidevs=remap" \
