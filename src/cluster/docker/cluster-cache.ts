@@ -1,0 +1,79 @@
+/** The last lists of Docker, and how parts of them are brought up to date. */
+import type { DockerClient } from './client.js';
+import { DockerAnswerError } from './errors.js';
+import { textOf } from './json.js';
+import type { RawCluster, RawObject } from './raw.js';
+
+/** What to list anew: single services with their tasks, or all but the networks, or everything. */
+export type LookScope = { readonly kind: 'services'; readonly ids: ReadonlySet<string> } | { readonly kind: 'cluster' } | { readonly kind: 'everything' };
+
+export async function look(client: DockerClient, scope: LookScope, before: RawCluster | null, signal: AbortSignal): Promise<RawCluster> {
+  if (before === null || scope.kind === 'everything') {
+    const [services, tasks, nodes, networks] = await Promise.all([
+      client.services(signal), client.tasks(signal), client.nodes(signal), client.swarmNetworks(signal),
+    ]);
+    return { services: byId(services), tasks: byId(tasks), nodes, networks };
+  }
+  if (scope.kind === 'services') {
+    const looked = await lookAtServices(client, scope.ids, before, signal);
+    if (looked !== null) return looked;
+  }
+  const [services, tasks, nodes] = await Promise.all([client.services(signal), client.tasks(signal), client.nodes(signal)]);
+  return { ...before, services: byId(services), tasks: byId(tasks), nodes };
+}
+
+/** Null when a service went away meanwhile: Docker answers 404 for the tasks of a service that it does not know. */
+async function lookAtServices(client: DockerClient, ids: ReadonlySet<string>, before: RawCluster, signal: AbortSignal): Promise<RawCluster | null> {
+  // Docker's id filter matches prefixes: only what was asked for is taken.
+  const services = (await client.services(signal, { id: [...ids] })).filter((service) => ids.has(textOf(service, 'ID') ?? ''));
+  const present = services.map((service) => textOf(service, 'ID') ?? '');
+  try {
+    const tasks = present.length === 0 ? [] : await client.tasks(signal, { service: present });
+    return {
+      ...before,
+      services: replaced(before.services, services, (service) => ids.has(textOf(service, 'ID') ?? '')),
+      tasks: replaced(before.tasks, tasks, (task) => ids.has(textOf(task, 'ServiceID') ?? '')),
+    };
+  } catch (error) {
+    if (error instanceof DockerAnswerError && error.statusCode === 404) return null;
+    throw error;
+  }
+}
+
+function replaced(before: readonly RawObject[], now: readonly RawObject[], isAsked: (object: RawObject) => boolean): RawObject[] {
+  return byId([...before.filter((object) => !isAsked(object)), ...now.filter(isAsked)]);
+}
+
+/** In one order, so that lists can be compared. */
+function byId(objects: readonly RawObject[]): RawObject[] {
+  const keyed = objects.map((object) => ({ object, id: textOf(object, 'ID') ?? '' }));
+  return keyed.sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0)).map(({ object }) => object);
+}
+
+/** What has to be looked at, gathered until there is time for it. */
+export class PendingLook {
+  private scope: LookScope | null = null;
+  private reasons = new Set<string>();
+
+  add(scope: LookScope, reason: string): void {
+    this.scope = this.scope === null ? scope : wider(this.scope, scope);
+    this.reasons.add(reason);
+  }
+
+  get isEmpty(): boolean {
+    return this.scope === null;
+  }
+
+  take(): { scope: LookScope; reason: string } | null {
+    if (this.scope === null) return null;
+    const taken = { scope: this.scope, reason: [...this.reasons].join(', ') };
+    this.scope = null;
+    this.reasons = new Set();
+    return taken;
+  }
+}
+
+function wider(one: LookScope, other: LookScope): LookScope {
+  if (one.kind === 'services' && other.kind === 'services') return { kind: 'services', ids: new Set([...one.ids, ...other.ids]) };
+  return one.kind === 'everything' || other.kind === 'everything' ? { kind: 'everything' } : { kind: 'cluster' };
+}

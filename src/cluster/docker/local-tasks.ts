@@ -1,0 +1,201 @@
+/**
+ * This node's own tasks, from its Docker's containers. Works on workers: it asks for nothing of the cluster.
+ *
+ * INVARIANT: a container that died never comes back by an answer that was on its way when it died.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { Backoff } from '../../controller/backoff.js';
+import { silentLogger, type Logger } from '../../log.js';
+import type { LocalTask, LocalTasks, LocalTasksListener } from '../source.js';
+import { Alarm } from './alarm.js';
+import { DockerClient } from './client.js';
+import { DockerAnswerError } from './errors.js';
+import { followEvents, type DockerEvent } from './events.js';
+import { field, idOf, numberOf } from './json.js';
+import type { RawObject } from './raw.js';
+
+export interface DockerLocalTasksOptions {
+  readonly socket: string;
+  readonly logger?: Logger;
+  readonly requestMilliseconds?: number;
+  /** Milliseconds between full lists when nothing has happened. */
+  readonly resyncMilliseconds?: number;
+}
+
+/** swarmkit's agent puts it on every task's container. */
+const taskLabel = 'com.docker.swarm.task.id';
+const taskFilter = { label: [taskLabel] } as const;
+/** Containers inspected at once. */
+const inspections = 8;
+/** How long a death is remembered, in milliseconds: longer than any request lasts. */
+const mourning = 60_000;
+
+export function dockerLocalTasks(options: DockerLocalTasksOptions): LocalTasks {
+  const client = new DockerClient(options);
+  const logger = options.logger ?? silentLogger;
+  return {
+    read: async (signal) => {
+      const containers = new LocalContainers(client);
+      await containers.relist(signal);
+      return containers.tasks();
+    },
+    follow: (listener, signal) => new LocalTasksFollower(client, logger, options.resyncMilliseconds ?? 30_000, listener).run(signal),
+  };
+}
+
+/** Containers of tasks, by container id. */
+class LocalContainers {
+  private alive = new Map<string, LocalTask>();
+  private readonly died = new Map<string, number>();
+
+  constructor(private readonly client: DockerClient) {}
+
+  tasks(): ReadonlyMap<string, LocalTask> {
+    const tasks = [...this.alive.values()].map((task) => [task.taskId, task] as const);
+    return new Map(tasks.sort(([one], [other]) => (one < other ? -1 : 1)));
+  }
+
+  bury(containerId: string): void {
+    this.died.set(containerId, performance.now());
+    this.alive.delete(containerId);
+  }
+
+  /** Started (again) or unpaused: a death before that counts no more. */
+  revive(containerId: string): void {
+    this.died.delete(containerId);
+    this.alive.delete(containerId);
+  }
+
+  async relist(signal: AbortSignal): Promise<void> {
+    for (const [id, since] of this.died) if (performance.now() - since > mourning) this.died.delete(id);
+    const listed = (await this.client.containers(signal, taskFilter)).map((container) => idOf(container, 'Id')).filter((id) => id !== null);
+    const found = new Map<string, LocalTask>();
+    for (let start = 0; start < listed.length; start += inspections) {
+      const answers = await Promise.all(listed.slice(start, start + inspections).map(async (id) => [id, await this.inspect(id, signal)] as const));
+      for (const [id, task] of answers) if (task !== null) found.set(id, task);
+    }
+    for (const id of this.died.keys()) found.delete(id);
+    this.alive = found;
+  }
+
+  async add(containerId: string, signal: AbortSignal): Promise<void> {
+    const task = await this.inspect(containerId, signal);
+    if (task !== null && !this.died.has(containerId)) this.alive.set(containerId, task);
+  }
+
+  private async inspect(containerId: string, signal: AbortSignal): Promise<LocalTask | null> {
+    try {
+      return localTaskOf(await this.client.inspectContainer(containerId, signal));
+    } catch (error) {
+      if (error instanceof DockerAnswerError && error.statusCode === 404) return null;
+      throw error;
+    }
+  }
+}
+
+/** Null: not a task's container, or it has no process (any more). */
+export function localTaskOf(container: RawObject): LocalTask | null {
+  const taskId = idOf(field(container, 'Config', 'Labels'), taskLabel);
+  const processId = numberOf(container, 'State', 'Pid') ?? 0;
+  if (taskId === null || field(container, 'State', 'Running') !== true || !Number.isSafeInteger(processId) || processId < 2) return null;
+  return { taskId, namespace: `/proc/${processId}/ns/net` };
+}
+
+class LocalTasksFollower {
+  private readonly containers: LocalContainers;
+  private readonly alarm = new Alarm();
+  private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 10_000 });
+  private readonly started = new Set<string>();
+  private relist: string | null = 'start';
+  private told: ReadonlyMap<string, LocalTask> | null = null;
+  private failure: Error | null = null;
+
+  constructor(
+    private readonly client: DockerClient,
+    private readonly logger: Logger,
+    private readonly resyncMilliseconds: number,
+    private readonly listener: LocalTasksListener,
+  ) {
+    this.containers = new LocalContainers(client);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.followContainers(signal), this.keepListing(signal)]);
+  }
+
+  private followContainers(signal: AbortSignal): Promise<void> {
+    return followEvents(
+      {
+        client: this.client,
+        filters: { type: ['container'], ...taskFilter },
+        logger: this.logger,
+        listener: {
+          onEvent: (event) => this.onEvent(event),
+          onGap: (reason) => this.wantList(reason),
+          onBroken: (error) => {
+            this.logger.debug('Docker’s event stream of containers broke; it is connected again', { error });
+            this.wantList('event stream broke');
+          },
+        },
+      },
+      signal,
+    );
+  }
+
+  private onEvent({ action, id }: DockerEvent): void {
+    if (id === '') return;
+    if (action === 'die' || action === 'destroy') {
+      this.started.delete(id);
+      this.containers.bury(id);
+      // Before the first list, or while lists fail, what is left is told by the next one that works.
+      if (this.told !== null && this.failure === null) this.tell(`container ${action}`);
+    } else if (action === 'start') {
+      this.containers.revive(id);
+      this.started.add(id);
+      this.alarm.ring();
+    }
+  }
+
+  private wantList(reason: string): void {
+    this.relist = reason;
+    this.alarm.ring();
+  }
+
+  private async keepListing(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const reason = this.relist;
+      const started = [...this.started];
+      this.relist = null;
+      this.started.clear();
+      try {
+        if (reason !== null) await this.containers.relist(signal);
+        else for (const id of started) await this.containers.add(id, signal);
+        signal.throwIfAborted();
+        this.backoff.reset();
+        this.tell(reason ?? 'container start');
+        await this.alarm.wait(this.resyncMilliseconds, signal);
+        if (this.relist === null && this.started.size === 0) this.relist = 'resync';
+      } catch (error) {
+        if (signal.aborted) return;
+        this.relist = 'Docker answers again';
+        this.fail(error instanceof Error ? error : new Error(String(error)));
+        await this.alarm.wait(this.backoff.next(), signal);
+      }
+    }
+  }
+
+  private tell(reason: string): void {
+    const tasks = this.containers.tasks();
+    const recovered = this.failure !== null;
+    this.failure = null;
+    if (!recovered && this.told !== null && isDeepStrictEqual(tasks, this.told)) return;
+    this.told = tasks;
+    this.listener.onLocalTasks(tasks, reason);
+  }
+
+  private fail(error: Error): void {
+    if (this.failure?.message === error.message) return;
+    this.failure = error;
+    this.listener.onUnavailable(error);
+  }
+}
