@@ -55,7 +55,9 @@ const buffer = new Uint8Array(64 << 10);
 
 interface Subscription {
   readonly fd: number;
-  readonly watch: libc.ReadableWatch;
+  readonly protocol: number;
+  readonly label: string;
+  watch: libc.ReadableWatch;
 }
 
 export class KernelMonitor {
@@ -117,19 +119,36 @@ export class KernelMonitor {
       view(address).setUint16(0, AF_NETLINK, isLittleEndian);
       libc.bind(fd, address, label);
       for (const group of groups) libc.setSocketOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group, label);
-      const watch = libc.watchReadable(fd, (status) => {
-        if (status < 0) this.fail(new SystemError('poll', -status, label));
-        else this.read(fd, protocol, label);
-      });
-      this.subscriptions.push({ fd, watch });
+      const subscription: Subscription = {
+        fd, protocol, label,
+        watch: libc.watchReadable(fd, (status) => { this.wake(subscription, status); }),
+      };
+      this.subscriptions.push(subscription);
     } catch (error) {
       libc.close(fd, label);
       throw error;
     }
   }
 
+  /**
+   * An overflow is an error on the socket, which libuv takes for a broken descriptor: it reports EBADF and stops polling
+   * (uv__poll_io() in src/unix/poll.c). Reading fetches the error, and polling is begun anew.
+   */
+  private wake(subscription: Subscription, status: number): void {
+    const outcome = this.read(subscription);
+    if (status >= 0 || outcome === 'failed') return;
+    if (outcome !== 'overflowed') {
+      this.fail(new SystemError('poll', -status, subscription.label));
+      return;
+    }
+    subscription.watch.close();
+    subscription.watch = libc.watchReadable(subscription.fd, (next) => { this.wake(subscription, next); });
+    if (!this.isReferenced) subscription.watch.unref();
+  }
+
   /** Empties the socket and remembers what it was about. */
-  private read(fd: number, protocol: number, label: string): void {
+  private read({ fd, protocol, label }: Subscription): 'emptied' | 'overflowed' | 'failed' {
+    let outcome: 'emptied' | 'overflowed' = 'emptied';
     try {
       for (let count = 0; count < DATAGRAMS_PER_TURN; count++) {
         const length = libc.receive(fd, buffer, label);
@@ -139,11 +158,13 @@ export class KernelMonitor {
     } catch (error) {
       if (!(error instanceof SystemError) || error.code !== 'ENOBUFS') {
         this.fail(error instanceof Error ? error : new Error(String(error)));
-        return;
+        return 'failed';
       }
+      outcome = 'overflowed';
       this.overflowed = true;
     }
     this.schedule();
+    return outcome;
   }
 
   private note(protocol: number, datagram: Uint8Array): void {

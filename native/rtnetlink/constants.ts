@@ -122,6 +122,7 @@ export const NDA_MASTER = 9;
 export const NDA_PROTOCOL = 12;
 export const NTF_SELF = 0x02;
 export const NTF_MASTER = 0x04;
+export const NUD_PERMANENT = 0x80;
 
 /** Namespace id attributes (linux/net_namespace.h). */
 export const NETNSA_NSID = 1;

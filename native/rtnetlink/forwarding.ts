@@ -6,7 +6,8 @@ import { bytes, u16, u16be, u32 } from '../netlink/attributes.js';
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../netlink/constants.js';
 import type { NetlinkMessage } from '../netlink/message.js';
 import {
-  NDA_DST, NDA_IFINDEX, NDA_LLADDR, NDA_MASTER, NDA_PORT, NDA_VLAN, NDA_VNI, NTF_MASTER, NTF_SELF, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH,
+  NDA_DST, NDA_IFINDEX, NDA_LLADDR, NDA_MASTER, NDA_PORT, NDA_VLAN, NDA_VNI, NTF_MASTER, NTF_SELF, NUD_PERMANENT,
+  RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH,
 } from './constants.js';
 import { ndmsg, NDMSG_LENGTH, optional, routeMessage, splitMessage } from './headers.js';
 import { neighbourStates } from './names.js';
@@ -63,11 +64,16 @@ export function decodeForwardingEntry(payload: Uint8Array): ForwardingEntry | un
     linkIndex: header.getInt32(4, isLittleEndian),
     macAddress,
     destination: destination?.length === 4 || destination?.length === 16 ? formatAddress(destination) : undefined,
-    state: neighbourStates.toWord(header.getUint16(8, isLittleEndian)),
+    state: forwardingState(header.getUint16(8, isLittleEndian)),
     isSelf: (header.getUint8(10) & NTF_SELF) !== 0,
     masterIndex: attributes.u32(NDA_MASTER),
     vlan: attributes.u16(NDA_VLAN),
     port: attributes.u16be(NDA_PORT),
     vni: attributes.u32(NDA_VNI),
   };
+}
+
+/** bridge(8) writes and prints "permanent" for any combination with that bit (it sets NUD_NOARP too). */
+function forwardingState(state: number): ForwardingEntry['state'] {
+  return neighbourStates.toWord((state & NUD_PERMANENT) !== 0 ? NUD_PERMANENT : state);
 }

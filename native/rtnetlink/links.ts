@@ -27,6 +27,7 @@ export function createVeth(link: NewVeth): NetlinkMessage {
   return create('veth', link, [bytes(VETH_INFO_PEER, peer)], ` peer ${link.peer.name}`);
 }
 
+/** A bridge. An MTU given here gives way to the smallest of its ports' (br_mtu_auto_adjust()); one that is set by changeLink stays. */
 export function createBridge(link: NewLink): NetlinkMessage {
   return create('bridge', link, []);
 }

@@ -40,6 +40,9 @@ const ruleOf = (family: Rule['family'], prefix: fc.Arbitrary<string>): fc.Arbitr
   fwmask: u32,
   protocol: byte,
   suppressPrefixLength: maybe(fc.integer({ min: 0, max: 128 })),
+  ipProtocol: maybe(byte),
+  sourcePorts: maybe(fc.record({ first: port, last: port })),
+  destinationPorts: maybe(fc.record({ first: port, last: port })),
   isInverted: fc.boolean(),
 });
 const rule = fc.oneof(ruleOf('inet', ipv4Prefix), ruleOf('inet6', ipv6Prefix));
