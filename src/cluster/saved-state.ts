@@ -1,0 +1,170 @@
+/**
+ * The last good cluster state, kept on disk: a controller that starts while nobody answers still programs its node.
+ *
+ * The file is written whole beside the old one and renamed over it, so that a crash leaves one or the other; what is
+ * read back is checked as strictly as any stranger's words.
+ */
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { conditionReasons } from './condition.js';
+import { schedulers } from './policy.js';
+import { protocols, type ClusterState } from './state.js';
+
+/** Raised with every change of ClusterState that an older or newer controller would read wrongly. */
+const version = 1;
+const fileName = 'cluster-state.json';
+/** A cluster of thousands of tasks is some megabytes. */
+const longestFile = 256 * 1024 * 1024;
+
+export class SavedStateError extends Error {
+  override readonly name = 'SavedStateError';
+}
+
+export class SavedState {
+  readonly path: string;
+  private writing: Promise<void> | null = null;
+  private next: ClusterState | null = null;
+
+  constructor(folder: string) {
+    this.path = join(folder, fileName);
+  }
+
+  /** Null: nothing was saved yet. Rejects with SavedStateError when there is a file that can't be used. */
+  async load(): Promise<ClusterState | null> {
+    let text: string;
+    try {
+      text = await readBounded(this.path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw new SavedStateError(`The saved state ${this.path} can't be read: ${(error as Error).message}`, { cause: error });
+    }
+    return parseSavedState(text, this.path);
+  }
+
+  /** Resolves when this state, or a later one, is on disk. States that come while one is written are merged: the latest wins. */
+  async save(state: ClusterState): Promise<void> {
+    this.next = state;
+    this.writing ??= this.writeAll().finally(() => (this.writing = null));
+    await this.writing;
+  }
+
+  private async writeAll(): Promise<void> {
+    while (this.next !== null) {
+      const state = this.next;
+      this.next = null;
+      await writeAtomically(this.path, `${JSON.stringify({ version, savedAt: new Date().toISOString(), state })}\n`);
+    }
+  }
+}
+
+export function parseSavedState(text: string, path: string): ClusterState {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new SavedStateError(`The saved state ${path} is not whole: ${(error as Error).message}`, { cause: error });
+  }
+  const found = z.object({ version: z.number() }).safeParse(json);
+  if (found.success && found.data.version !== version) {
+    throw new SavedStateError(`The saved state ${path} is of version ${found.data.version}; this routemesh reads version ${version}`);
+  }
+  const result = savedSchema.safeParse(json);
+  if (result.success) return result.data.state as ClusterState;
+  const [issue] = result.error.issues;
+  throw new SavedStateError(`The saved state ${path} is not one of ours: ${issue?.message ?? 'odd'} at ${issue?.path.join('.') ?? '?'}`);
+}
+
+async function readBounded(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    if (size > longestFile) throw new Error(`it has ${size} bytes`);
+    return await readFile(file, 'utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeAtomically(path: string, text: string): Promise<void> {
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    // Whatever a crash left behind is not ours to trust: `wx` makes a new file, never follows a link.
+    await rm(temporary, { force: true });
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  const directory = await open(folder, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+const id = z.string().min(1).max(255).regex(/^[^\p{Cc}]+$/u);
+const name = z.string().max(255).regex(/^[^\p{Cc}]*$/u);
+const address = z.string().refine(isIPv4, 'expected an IPv4 address');
+const port = z.int().min(1).max(65535);
+const namespace = z.string().max(4095).regex(/^[^\p{Cc}]+$/u);
+
+const policySchema = z.strictObject({
+  sourceAddress: z.enum(['preserve', 'snat']),
+  scheduler: z.enum(schedulers),
+  affinitySeconds: z.int().positive().nullable(),
+  drainMilliseconds: z.int().min(0),
+});
+
+const savedSchema = z.strictObject({
+  version: z.literal(version),
+  savedAt: z.iso.datetime(),
+  state: z.strictObject({
+    nodes: z.array(z.strictObject({ id, name, address, ready: z.boolean() })),
+    services: z.array(
+      z.strictObject({
+        id,
+        name,
+        createdAt: z.string().max(64),
+        ports: z.array(
+          z.strictObject({
+            protocol: z.enum(protocols),
+            published: port,
+            target: port,
+            publishedBy: z.enum(['swarm', 'label', 'file']),
+            policy: policySchema,
+          }),
+        ),
+      }),
+    ),
+    tasks: z.array(
+      z.strictObject({
+        id,
+        name: z.string().max(512).regex(/^[^\p{Cc}]*$/u),
+        serviceId: id,
+        nodeId: id,
+        identity: z.strictObject({ address, prefixLength: z.int().min(1).max(32) }),
+        weight: z.int().min(0).max(65535),
+        namespace: namespace.optional(),
+      }),
+    ),
+    conditions: z.array(
+      z.strictObject({
+        reason: z.enum(conditionReasons),
+        object: z.strictObject({ kind: z.enum(['service', 'task', 'node', 'source']), id: z.string().max(512), name: z.string().max(512) }),
+        message: z.string().max(8192),
+      }),
+    ),
+  }),
+});
