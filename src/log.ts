@@ -5,6 +5,7 @@
  */
 import picocolors from 'picocolors';
 import winston from 'winston';
+import { wantsColours } from './colours.js';
 import type { LogLevel, LogOptions } from './log-options.js';
 import { printable } from './printable.js';
 
@@ -44,11 +45,6 @@ export function createLogger(options: LogOptions, stream: NodeJS.WritableStream 
     logger.log({ ...fieldsOf(fields, options.level === 'debug'), level, message });
   };
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-}
-
-/** https://no-color.org: any non-empty value means no colours. */
-export function wantsColours(environment: NodeJS.ProcessEnv): boolean {
-  return (environment.NO_COLOR ?? '') === '' && environment.TERM !== 'dumb';
 }
 
 /** `14:03:07.120 info  Synchronised  changes=3 reason="service event"` */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { PassThrough } from 'node:stream';
-import { createLogger, wantsColours, type LogOptions } from '../../src/log.js';
+import { wantsColours } from '../../src/colours.js';
+import { createLogger, type LogOptions } from '../../src/log.js';
 
 function logged(options: LogOptions, write: (logger: ReturnType<typeof createLogger>) => void): string {
   const stream = new PassThrough();

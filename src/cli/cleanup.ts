@@ -1,0 +1,46 @@
+/** `routemesh cleanup`: removes everything of ours from the node. */
+import type { Change } from '../kernel/change.js';
+import { AlreadyRunningError, runningController } from '../server/controller-claim.js';
+import type { Settings } from '../settings.js';
+import { exitCodes } from './exit-codes.js';
+import { writeJson, type Output } from './output.js';
+import { renderChanges } from './plan-view.js';
+
+interface CleanupFlags {
+  readonly json: boolean;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+}
+
+export async function runCleanup(settings: Settings, flags: CleanupFlags, output: Output): Promise<number> {
+  const running = flags.dryRun || flags.force ? null : await runningController();
+  if (running !== null) {
+    const reason = `${new AlreadyRunningError(running.pid).message.split('.', 1)[0] ?? ''}, and would build everything again`;
+    throw new Error(`${reason}. Stop it first (\`systemctl stop routemesh\`), or use --force.`);
+  }
+  const { assembleCleanup } = await import('./assembly.js');
+  const { removed, failed } = await (await assembleCleanup(settings))({ dryRun: flags.dryRun });
+  if (flags.json) writeJson(output, { dryRun: flags.dryRun, removed, failed });
+  else output.write(renderCleanup(removed, failed, flags.dryRun, output));
+  return failed.length === 0 ? exitCodes.fine : exitCodes.failed;
+}
+
+export interface CleanupFailure {
+  readonly change: Change;
+  readonly message: string;
+}
+
+export function renderCleanup(removed: readonly Change[], failed: readonly CleanupFailure[], dryRun: boolean, output: Pick<Output, 'colours'>): string {
+  const { colours } = output;
+  const failures = failed.map(({ change, message }) => colours.red(`Could not remove ${change.place} ${change.summary}: ${message}`));
+  const count = `${removed.length} ${removed.length === 1 ? 'object' : 'objects'}`;
+  const total =
+    removed.length === 0 && failed.length === 0
+      ? colours.green('Nothing of routemesh is on this node.')
+      : failed.length > 0
+        ? colours.red(`${count} removed, ${failed.length} left. Run cleanup again; what it says above is in the way.`)
+        : dryRun
+          ? `${count} would be removed.`
+          : colours.green(`${count} removed; nothing of routemesh is left on this node.`);
+  return `${[...renderChanges(removed, [], output), ...failures, total].join('\n')}\n`;
+}

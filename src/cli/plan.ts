@@ -1,0 +1,90 @@
+/** `routemesh plan`: what `run` would change right now. Changes nothing. */
+import type { ClusterSource, LocalTasks } from '../cluster/source.js';
+import { gatherContext } from '../controller/gather.js';
+import type { MeshKernel } from '../controller/mesh-kernel.js';
+import type { Change } from '../kernel/change.js';
+import { isUnreadable } from '../kernel/unreadable.js';
+import type { NodePlan } from '../plan/node-plan.js';
+import type { Placeholder } from '../plan/objects.js';
+import { plan } from '../plan/plan.js';
+import { askController } from '../server/control-client.js';
+import type { Settings } from '../settings.js';
+import { exitCodes } from './exit-codes.js';
+import { writeJson, type Output } from './output.js';
+import { countChanges, renderPlan } from './plan-view.js';
+
+export async function runPlan(settings: Settings, json: boolean, output: Output): Promise<number> {
+  const { assemble } = await import('./assembly.js');
+  const { source, localTasks, identify, kernel } = await assemble(settings);
+  try {
+    const signal = AbortSignal.timeout(60_000);
+    const node = await identify(signal);
+    const held = await portsHeldByController(settings);
+    const { changes, unread, nodePlan } = await computePlan({ settings, node, source, localTasks, kernel, held }, signal);
+    if (json) writeJson(output, { node, counts: countChanges(changes), changes: changes.map(toJson), unread, conditions: nodePlan.conditions, plan: nodePlan });
+    else output.write(renderPlan(changes, nodePlan, output));
+    if (unread.length > 0) throw new Error(`Not all of the kernel could be read, so there may be more to do:\n${unread.map((line) => `  ${line}`).join('\n')}`);
+    return changes.length === 0 ? exitCodes.fine : exitCodes.changes;
+  } finally {
+    kernel.close();
+  }
+}
+
+export interface PlanInputs {
+  readonly settings: Settings;
+  readonly node: { readonly id: string };
+  readonly source: Pick<ClusterSource, 'read'>;
+  readonly localTasks: Pick<LocalTasks, 'read'>;
+  readonly kernel: MeshKernel;
+  /** Ports on which the running controller keeps placeholder sockets, as `protocol/number`. */
+  readonly held: ReadonlySet<string>;
+}
+
+export interface PlanResult {
+  readonly changes: readonly Change[];
+  /** What of the kernel could not be read, one line each. */
+  readonly unread: readonly string[];
+  readonly nodePlan: NodePlan;
+}
+
+export async function computePlan(inputs: PlanInputs, signal: AbortSignal): Promise<PlanResult> {
+  const { settings, node, held } = inputs;
+  const [state, localTasks] = await Promise.all([inputs.source.read(signal), inputs.localTasks.read(signal)]);
+  const kernel = withoutOwnPlaceholders(inputs.kernel, held);
+  const context = gatherContext(state, { nodeId: node.id, settings, kernel, localTasks }, () => undefined);
+  const nodePlan = plan(state, context);
+  const difference = await kernel.difference(nodePlan);
+  return {
+    changes: difference.filter((change) => !isUnreadable(change) && !(change.kind === 'placeholder' && held.has(change.key))),
+    unread: difference.filter(isUnreadable).map(({ place, summary }) => `${place}: ${summary}`),
+    nodePlan,
+  };
+}
+
+/** Placeholder sockets live in the controller's process: to this one they look like another program's. */
+function withoutOwnPlaceholders(kernel: MeshKernel, held: ReadonlySet<string>): MeshKernel {
+  return {
+    release: kernel.release,
+    resolveTask: (path, identity) => kernel.resolveTask(path, identity),
+    portsHeldByOthers: (ports) => kernel.portsHeldByOthers(ports.filter((port) => !held.has(keyOf(port)))),
+    difference: (nodePlan) => kernel.difference(nodePlan),
+    apply: (nodePlan, changes) => kernel.apply(nodePlan, changes),
+    connections: () => kernel.connections(),
+    watch: (onChange) => { kernel.watch(onChange); },
+    close: () => { kernel.close(); },
+  };
+}
+
+async function portsHeldByController(settings: Settings): Promise<Set<string>> {
+  const running = (await askController(settings.controlSocket, '/plan', 3000).catch(() => null)) as NodePlan | null;
+  return new Set((running?.places ?? []).flatMap((place) => place.placeholders.map(keyOf)));
+}
+
+function keyOf({ protocol, port }: Placeholder): string {
+  return `${protocol}/${port}`;
+}
+
+/** Changes carry what applying them takes (handles, messages): people's tools get what is said of them. */
+function toJson({ place, kind, action, key, summary }: Change): Change {
+  return { place, kind, action, key, summary };
+}

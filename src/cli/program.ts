@@ -1,0 +1,178 @@
+/** The command line: commands, their flags and their help. What a command does is imported when it is called. */
+import { Command, CommanderError, Option } from 'commander';
+import { configurationKeys, flagOf, optionDescriptions, variableOf, type ConfigurationKey } from '../configuration/options.js';
+import { defaultConfigurationPath, loadSettings } from '../configuration/load.js';
+import type { Settings } from '../settings.js';
+import { readVersion } from '../version.js';
+import { exitCodes } from './exit-codes.js';
+import { standardOutput, type Output } from './output.js';
+
+/** Resolves with the exit code. */
+type Action = (settings: Settings, flags: { readonly json: boolean; readonly force: boolean; readonly dryRun: boolean }, output: Output) => Promise<number>;
+
+interface CommandDescription {
+  readonly name: string;
+  readonly summary: string;
+  readonly description: string;
+  /** What `--json` prints. */
+  readonly json: string;
+  /** Settings that the command goes by; others are still read from environment and file. */
+  readonly settings: readonly ConfigurationKey[];
+  readonly options?: readonly Option[];
+  readonly help: string;
+  readonly action: Action;
+}
+
+const commands: readonly CommandDescription[] = [
+  {
+    name: 'run',
+    summary: 'serve published ports on this node until stopped',
+    description: `Programs this node's kernel with what the cluster publishes, and keeps it so: changes of the
+cluster are followed, changes by others are repaired. Needs root. Stopping it (SIGTERM, Ctrl-C)
+leaves the data plane as it is: connections go on, and the next start changes nothing.`,
+    json: 'log as JSON (the same as --log-format json)',
+    settings: configurationKeys,
+    help: `Examples:
+  sudo routemesh run                                    on a Swarm manager, with the defaults
+  sudo routemesh run --log-level debug                  each change, and why
+  sudo routemesh run --cluster-file mesh.yaml --node a  without Docker
+
+Exit codes: 0 stopped, 1 could not start (what is missing is named), 64 wrong usage.`,
+    action: async (settings, { json }) => (await import('./run.js')).runController(settings, json),
+  },
+  {
+    name: 'plan',
+    summary: 'show what `run` would change right now',
+    description: `Reads the cluster and the kernel once and shows the difference, by place and kind:
++ to add, ~ to change, - to remove. Changes nothing. Needs root to look into namespaces.`,
+    json: 'print the changes and the whole plan as JSON',
+    settings: configurationKeys,
+    help: `Examples:
+  sudo routemesh plan
+  sudo routemesh plan --json | jq '.changes[] | select(.kind == "iptables")'
+  sudo routemesh plan > /dev/null && echo "nothing to do"
+
+Exit codes: 0 nothing to do, 2 something to do, 1 failed, 64 wrong usage.`,
+    action: async (settings, { json }, output) => (await import('./plan.js')).runPlan(settings, json, output),
+  },
+  {
+    name: 'status',
+    summary: 'show nodes, services, ports, tasks and what is wrong',
+    description: `Asks the controller that runs on this node. The first line says whether all that is published
+is served; then nodes, ports with their tasks, weights and connections, and conditions.`,
+    json: 'print the whole report as JSON',
+    settings: ['controlSocket'],
+    help: `Examples:
+  sudo routemesh status
+  sudo watch --color routemesh status
+  sudo routemesh status --json | jq '.ports[].backends[] | {taskName, connections}'
+
+Exit codes: 0 everything is served, 1 not (or no controller runs), 64 wrong usage.`,
+    action: async (settings, { json }, output) => (await import('./status.js')).runStatus(settings, json, output),
+  },
+  {
+    name: 'doctor',
+    summary: 'look for what is missing on this node, with remedies',
+    description: `Checks the kernel's modules, tools, sysctls, privileges, Docker and its certificates, ports, MTU
+and the firewall. Changes nothing. Each finding is ok, warn or FAIL, and says what to do.`,
+    json: 'print the findings as JSON',
+    settings: configurationKeys,
+    help: `Examples:
+  sudo routemesh doctor
+  sudo routemesh doctor --json | jq '.groups[].findings[] | select(.outcome == "fail")'
+
+Exit codes: 0 nothing failed, 1 something did, 64 wrong usage.`,
+    action: async (settings, { json }, output) => (await import('./doctor.js')).runDoctor(settings, json, output),
+  },
+  {
+    name: 'cleanup',
+    summary: 'remove everything of routemesh from this node',
+    description: `Removes our namespaces, links, routes, rules, iptables chains and jumps, and puts back the sysctls
+that were changed. Published ports are dockerd's again; connections through the mesh end.`,
+    json: 'print what was removed as JSON',
+    settings: configurationKeys,
+    options: [
+      new Option('--dry-run', 'only say what would be removed'),
+      new Option('--force', 'even while a controller runs (it would build everything again)'),
+    ],
+    help: `Examples:
+  sudo routemesh cleanup --dry-run
+  sudo systemctl stop routemesh && sudo routemesh cleanup
+
+Exit codes: 0 nothing of ours is left, 1 failed or refused, 64 wrong usage.`,
+    action: async (settings, flags, output) => (await import('./cleanup.js')).runCleanup(settings, flags, output),
+  },
+];
+
+export interface ProgramOptions {
+  readonly output: Output;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly error: (text: string) => void;
+}
+
+const machineOptions = (): ProgramOptions => ({
+  output: standardOutput(),
+  environment: process.env,
+  error: (text) => { process.stderr.write(text); },
+});
+
+/** Runs what the words say; resolves with the exit code. Rejects with what a command failed by. */
+export async function runProgram(words: readonly string[], options: ProgramOptions = machineOptions()): Promise<number> {
+  let exitCode: number = exitCodes.fine;
+  const program = createProgram(options, (code) => { exitCode = code; });
+  try {
+    if (words.length === 0) program.help({ error: true });
+    await program.parseAsync(words, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.fine : exitCodes.usage;
+    throw error;
+  }
+  return exitCode;
+}
+
+function createProgram({ output, environment, error }: ProgramOptions, onExit: (code: number) => void): Command {
+  const program = new Command('routemesh')
+    .description("Docker Swarm's ingress routing mesh without dockerd's part in it: any node, any published port,\nreaches a healthy task of the service, and the task sees the client's own address.")
+    .version(readVersion(), '-V, --version')
+    .helpCommand('help [command]', 'show the help of a command')
+    .configureOutput({ writeOut: (text) => { output.write(text); }, writeErr: error })
+    .showHelpAfterError('See `routemesh --help`.')
+    .exitOverride()
+    .addHelpText('after', `
+Settings come from flags, then ROUTEMESH_* variables, then ${defaultConfigurationPath}, then defaults;
+\`routemesh run --help\` lists them.
+
+Exit codes: 0 fine, 1 failed, 2 see the command, 64 wrong usage.`);
+  for (const description of commands) {
+    const command = program
+      .command(description.name)
+      .summary(description.summary)
+      .description(description.description)
+      .allowExcessArguments(false)
+      .showHelpAfterError(`See \`routemesh ${description.name} --help\`.`)
+      .addHelpText('after', `\n${description.help}`)
+      .option('--json', description.json)
+      .option('--config <FILE>', `configuration file (ROUTEMESH_CONFIG; default: ${defaultConfigurationPath})`);
+    for (const option of description.options ?? []) command.addOption(option);
+    for (const key of description.settings) command.addOption(settingOption(key));
+    command.action(async (flags: Record<string, unknown>) => {
+      const settings = await loadSettings({
+        flags: settingFlags(flags),
+        environment,
+        configurationPath: typeof flags.config === 'string' ? flags.config : undefined,
+      });
+      onExit(await description.action(settings, { json: flags.json === true, force: flags.force === true, dryRun: flags.dryRun === true }, output));
+    });
+  }
+  return program;
+}
+
+function settingOption(key: ConfigurationKey): Option {
+  const { placeholder, help, default: byDefault } = optionDescriptions[key];
+  return new Option(`${flagOf(key)} <${placeholder}>`, `${help} (${variableOf(key)}${byDefault === null ? '' : `; default: ${byDefault}`})`).helpGroup('Settings:');
+}
+
+/** Commander names `--gateway-subnet` gatewaySubnet, as the configuration does. */
+function settingFlags(flags: Record<string, unknown>): Partial<Record<ConfigurationKey, string>> {
+  return Object.fromEntries(configurationKeys.flatMap((key) => (typeof flags[key] === 'string' ? [[key, flags[key]]] : [])));
+}

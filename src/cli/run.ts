@@ -1,0 +1,66 @@
+/** `routemesh run`: the controller, until SIGTERM or SIGINT. */
+import type { Controller } from '../controller/controller.js';
+import { createLogger, type Logger } from '../log.js';
+import { claimNode } from '../server/controller-claim.js';
+import { startControlServer } from '../server/control-server.js';
+import type { Settings } from '../settings.js';
+import { exitCodes } from './exit-codes.js';
+import { standardOutput } from './output.js';
+import { findMissing, renderMissing } from './preflight.js';
+
+export async function runController(settings: Settings, json: boolean): Promise<number> {
+  const logger = createLogger(json ? { ...settings.log, format: 'json' } : settings.log);
+  const missing = await findMissing(settings);
+  if (missing.length > 0) {
+    if (process.stderr.isTTY) process.stderr.write(renderMissing(missing, standardOutput(process.stderr)));
+    else for (const { check, finding, remedy } of missing) logger.error(`${check}: ${finding}`, { remedy });
+    return exitCodes.failed;
+  }
+  const release = await claimNode();
+  try {
+    await serve(settings, logger);
+  } finally {
+    await release();
+  }
+  return exitCodes.fine;
+}
+
+async function serve(settings: Settings, logger: Logger): Promise<void> {
+  const stopping = stopOnSignals(logger);
+  const { assembleController } = await import('./assembly.js');
+  const controller = await assembleController(settings, logger, stopping.signal);
+  const server = await startControlServer(settings.controlSocket, factsOf(controller), logger);
+  try {
+    await controller.run(stopping.signal);
+  } finally {
+    await server.close();
+    stopping.dispose();
+  }
+}
+
+function factsOf(controller: Controller) {
+  return {
+    report: () => controller.report(),
+    state: () => controller.clusterState(),
+    plan: () => controller.nodePlan(),
+  };
+}
+
+/** The first signal stops in good order, the second at once. Neither touches the data plane. */
+function stopOnSignals(logger: Logger): { readonly signal: AbortSignal; dispose(): void } {
+  const aborting = new AbortController();
+  const stop = (name: NodeJS.Signals): void => {
+    if (aborting.signal.aborted) process.exit(exitCodes.failed);
+    logger.info('Stopping', { signal: name });
+    aborting.abort(new Error(`stopped by ${name}`));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  return {
+    signal: aborting.signal,
+    dispose: () => {
+      process.off('SIGTERM', stop);
+      process.off('SIGINT', stop);
+    },
+  };
+}

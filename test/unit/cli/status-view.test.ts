@@ -1,0 +1,74 @@
+import { describe, expect, it } from '@jest/globals';
+import { plainColours } from '../../../src/cli/output.js';
+import { renderStatus } from '../../../src/cli/status-view.js';
+import type { Condition } from '../../../src/cluster/condition.js';
+import type { StatusReport } from '../../../src/controller/report.js';
+import { statusReport } from '../status-report.js';
+
+const now = new Date('2026-01-01T12:03:00.000Z');
+
+function render(report: StatusReport, columns: number | null = null): string {
+  return renderStatus(report, { columns, colours: plainColours }, now);
+}
+
+const conflict: Condition = { reason: 'PortConflict', object: { kind: 'service', id: 's2', name: 'dns' }, message: 'udp/53 is not taken: systemd-resolved (pid 7) listens there' };
+
+describe('status for people', () => {
+  it('shows at one look: health, source, nodes, each task with weight and connections', () => {
+    expect(render(statusReport())).toBe(`HEALTHY: node node1 serves 1 published port
+  Controller  routemesh 0.1.0, up 2 h 3 min, node id n1
+  Source      docker on /var/run/docker.sock: answers, for 2 h 2 min
+  Last sync   2 s ago (resync), took 18 ms, nothing to change; 1203 syncs so far
+  Repairs     2 iptables, 1 ipvs, changed by others and put right
+
+Nodes
+  NAME          ADDRESS        STATE  ID
+  node1 (this)  192.168.56.11  ready  n1
+  node2         192.168.56.12  down   n2
+
+Published ports
+  PORT      SERVICE  TASK   NODE   REAL SERVER  WEIGHT  ACTIVE  INACTIVE
+  tcp/8080  web      web.1  node1  10.0.0.5:80       1       3        12
+                     web.2  node1  10.0.0.6:80       0       -         -
+`);
+  });
+
+  it('does not call a node healthy that leaves a published port unserved', () => {
+    const text = render(statusReport({ conditions: [conflict] }));
+    expect(text).toMatch(/^NOT ALL SERVED: node node1: 1 condition below keeps something from being served\n/);
+    expect(text).toContain('\n  PortConflict service dns\n    udp/53 is not taken: systemd-resolved (pid 7) listens there\n');
+  });
+
+  it('still calls a node healthy when only a label was bad, but shows the condition', () => {
+    const text = render(statusReport({ conditions: [{ ...conflict, reason: 'BadPolicy' }] }));
+    expect(text).toMatch(/^HEALTHY: .*; 1 condition below to look at\n/);
+  });
+
+  it('says which failures of the last sync are tried again', () => {
+    const failing = statusReport({ programmed: false, lastSync: { at: now.toISOString(), durationMilliseconds: 5, reason: 'poll', changes: 0, failures: ['host: add bridge: EPERM'] } });
+    expect(render(failing)).toMatch(/^NOT PROGRAMMED: node node1: 1 failure in the last sync/);
+    expect(render(failing)).toContain('Failures of the last sync\n  host: add bridge: EPERM\n');
+  });
+
+  it('says that nothing was synchronised yet, and why the source does not answer', () => {
+    const text = render(statusReport({ programmed: false, lastSync: null, source: { description: 'docker', available: false, since: now.toISOString(), error: 'ECONNREFUSED' } }));
+    expect(text).toMatch(/^NOT READY/);
+    expect(text).toContain('HAS NOT ANSWERED for 0 ms: ECONNREFUSED');
+  });
+
+  it('shows a service without tasks, whose port nobody answers', () => {
+    const [port] = statusReport().ports;
+    if (port === undefined) throw new Error('no port');
+    expect(render(statusReport({ ports: [{ ...port, backends: [] }] }))).toContain('tcp/8080  web      (no task)');
+  });
+
+  it.each([44, 60, 80])('stays inside a terminal of %d columns and keeps port, task, weight and connections', (columns) => {
+    const text = render(statusReport({ conditions: [conflict] }), columns);
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(columns);
+    for (const word of ['tcp/8080', 'web.1', 'WEIGHT', 'ACTIVE']) expect(text).toContain(word);
+  });
+
+  it("keeps a stranger's control characters out of the terminal", () => {
+    expect(render(statusReport({ conditions: [{ ...conflict, message: 'x\u001b[2Jy', object: { ...conflict.object, name: 'a\u001b]0;b' } }] }))).not.toContain('\u001b');
+  });
+});
