@@ -1,0 +1,25 @@
+/** How many connections IPVS keeps for each real server. */
+import type { OpenPlace } from './machine.js';
+
+export interface ConnectionCount {
+  readonly active: number;
+  readonly inactive: number;
+}
+
+/** By `<fwmark> <address>:<port>`. Empty where IPVS can't be asked. */
+export function connectionCounts(sandbox: OpenPlace | undefined): Map<string, ConnectionCount> {
+  const counts = new Map<string, ConnectionCount>();
+  if (sandbox === undefined) return counts;
+  try {
+    const ipvs = sandbox.ipvs();
+    for (const { key } of ipvs.services()) {
+      if (key.kind !== 'fwmark') continue;
+      for (const { address, port, activeConnections, inactiveConnections } of ipvs.destinations(key)) {
+        counts.set(`${key.fwmark} ${address}:${port}`, { active: activeConnections, inactive: inactiveConnections });
+      }
+    }
+  } catch {
+    return new Map(); // No IPVS (yet), or the namespace is just going: the next pass tells what is wrong.
+  }
+  return counts;
+}

@@ -1,0 +1,194 @@
+/**
+ * Makes the kernel hold what the plan says: looks, finds the difference, applies it in order.
+ *
+ * INVARIANTS
+ * - One call at a time: a pass ends before the next begins.
+ * - Looking changes nothing. Applying touches only what the difference names, and only what is ours.
+ * - A failure keeps nothing else from being done, except what needs the failed object.
+ */
+import { release } from 'node:os';
+
+import type { LocalTaskNamespace } from '../plan/context.js';
+import type { NodePlan, PlacePlan } from '../plan/node-plan.js';
+import type { Place, Placeholder } from '../plan/objects.js';
+import { placePlan } from '../plan/place.js';
+import { kinds, type Change, type Kind } from './change.js';
+import { connectionCounts, type ConnectionCount } from './connections.js';
+import { differenceOf, differenceOfPlans } from './difference.js';
+import { Machine, type Location, type MachineOptions } from './machine.js';
+import { belongsTo, stages, type Stage } from './order.js';
+import { portsHeldByOthers } from './ports-held-by-others.js';
+import type { Outcome } from './reconciler.js';
+import { reconcilers, type ChangeByKind, type KernelChange } from './reconcilers.js';
+import { emptyState, type PlaceState } from './state.js';
+import { resolveTaskNamespace } from './task-namespace.js';
+import { taskNamespacesWithTraces } from './traces.js';
+import { isUnreadable, unreadable, type Unreadable } from './unreadable.js';
+import { cablesTo, deviceKey, withoutPlaces } from './vanished.js';
+import { Watcher } from './watcher.js';
+
+export interface ApplyResult {
+  readonly applied: readonly Change[];
+  readonly failed: readonly { readonly change: Change; readonly error: Error }[];
+  /** Meant for a task that went away meanwhile: nothing is left to be done. */
+  readonly skipped: readonly Change[];
+}
+
+export class Engine {
+  /** `uname -r`. */
+  readonly release = release();
+  private readonly watcher: Watcher;
+  /** Namespaces of the tasks that plans had: what they were then. */
+  private readonly taskNamespaces = new Map<Place, { readonly location: Location; readonly inode: number }>();
+  private looksForStrays = true;
+
+  private constructor(private readonly machine: Machine) {
+    this.watcher = new Watcher(machine);
+  }
+
+  static async open(options: MachineOptions): Promise<Engine> {
+    return new Engine(await Machine.create(options));
+  }
+
+  /** @throws {TaskNamespaceError} */
+  resolveTask(namespacePath: string, identity: string): LocalTaskNamespace {
+    return resolveTaskNamespace(namespacePath, identity);
+  }
+
+  /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
+  portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string> {
+    return portsHeldByOthers(this.machine.host, ports);
+  }
+
+  /** What must change for the kernel to hold what the plan says, in the order of application. Changes nothing. */
+  async difference(plan: NodePlan): Promise<readonly Change[]> {
+    return await this.pass(plan, async (places) => {
+      const unreadables: Unreadable[] = [];
+      const states = await this.observe(places, (kind, place, error) => unreadables.push(unreadable(kind, place, error)));
+      const gone = this.goneTasks(places);
+      const blind = new Set(unreadables.map(({ kind, place }) => `${kind} ${place}`));
+      const present = states.filter(({ place }) => !gone.has(place));
+      const changes = differenceOf(withoutPlaces(places, gone), present).filter(({ kind, place }) => !blind.has(`${kind} ${place}`));
+      return [...unreadables, ...changes];
+    });
+  }
+
+  /** As `difference`, without a look at the kernel: it is taken to hold what the earlier plan said. */
+  differenceFrom(previous: NodePlan, next: NodePlan): readonly Change[] {
+    return differenceOfPlans(previous, next);
+  }
+
+  /** Applies as much as can be applied; changes are those of `difference` (or some of them) for the same plan. */
+  async apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult> {
+    return await this.pass(plan, async (places) => {
+      const outcomes: Outcome[] = [];
+      const todo = (changes as readonly KernelChange[]).filter((change) => !isUnreadable(change));
+      const up = todo.filter(({ action }) => action !== 'remove');
+      const down = todo.filter(({ action }) => action === 'remove');
+      for (const stage of stages) outcomes.push(...(await this.applyStage(stage, up, false)));
+      for (const stage of [...stages].reverse()) outcomes.push(...(await this.applyStage(stage, down, true)));
+      this.watcher.renew();
+      return this.resultOf(places, outcomes, changes.filter(isUnreadable));
+    });
+  }
+
+  /** By `<fwmark> <address>:<port>`. Empty where there is no sandbox yet. */
+  connections(): ReadonlyMap<string, ConnectionCount> {
+    return connectionCounts(this.machine.open('sandbox'));
+  }
+
+  /** Calls back when somebody (we, too) changed something in the host's, the sandbox's or the fabric's namespace. */
+  watch(onChange: (what: string) => void): void {
+    this.watcher.start(onChange);
+  }
+
+  /** Lets go of sockets and placeholders; what is programmed stays. */
+  close(): void {
+    this.watcher.close();
+    this.machine.close();
+  }
+
+  private async pass<T>(plan: NodePlan, work: (places: readonly PlacePlan[]) => Promise<T>): Promise<T> {
+    this.machine.locate(plan.places);
+    this.machine.beginPass();
+    // Before anything else: a monitor keeps a namespace alive that somebody has deleted.
+    this.watcher.renew();
+    try {
+      this.remember(plan.places);
+      return await work([...plan.places, ...this.leftPlaces(plan.places)]);
+    } finally {
+      this.machine.endPass();
+    }
+  }
+
+  /** Every kind of every place. What can't be read is told, and empty. */
+  private async observe(places: readonly PlacePlan[], onError: (kind: Kind, place: Place, error: Error) => void): Promise<PlaceState[]> {
+    const states = new Map(places.map(({ place }) => [place, emptyState(place)]));
+    for (const kind of kinds) {
+      const found = await reconcilers[kind].observe(this.machine, places, (place, error) => onError(kind, place, error));
+      for (const [place, state] of found) states.set(place, { ...emptyState(place), ...states.get(place), [kind]: state });
+    }
+    return [...states.values()];
+  }
+
+  private async applyStage(stage: Stage, changes: readonly KernelChange[], teardown: boolean): Promise<Outcome[]> {
+    const own = changes.filter((change) => belongsTo(stage, change));
+    return own.length === 0 ? [] : await applyKind(this.machine, stage.kind, own, teardown);
+  }
+
+  private resultOf(places: readonly PlacePlan[], outcomes: readonly Outcome[], unread: readonly Unreadable[]): ApplyResult {
+    const refused = outcomes.filter((outcome): outcome is Required<Outcome> => outcome.error !== undefined);
+    const gone = refused.length === 0 ? new Set<Place>() : this.goneTasks(places);
+    const cables = cablesTo(places, gone);
+    const isMoot = ({ place, device }: KernelChange): boolean => gone.has(place) || (device !== null && cables.has(deviceKey(place, device)));
+    return {
+      applied: outcomes.filter(({ error }) => error === undefined).map(({ change }) => change),
+      failed: [...unread.map((change) => ({ change, error: change.error })), ...refused.filter(({ change }) => !isMoot(change))],
+      skipped: refused.filter(({ change }) => isMoot(change)).map(({ change }) => change),
+    };
+  }
+
+  private goneTasks(places: readonly PlacePlan[]): Set<Place> {
+    return new Set(places.filter(({ place }) => place.startsWith('task:') && this.machine.open(place) === undefined).map(({ place }) => place));
+  }
+
+  /**
+   * Tasks of earlier plans that this one does not have, as places that should hold nothing of ours: their namespaces
+   * may live on (a service that is not published any more). Only as long as the path means the namespace that it meant:
+   * a process id may be another's by now.
+   */
+  private leftPlaces(planned: readonly PlacePlan[]): PlacePlan[] {
+    const stays = new Set(planned.map(({ place }) => place));
+    const left: PlacePlan[] = [];
+    for (const [place, { location, inode }] of this.taskNamespaces) {
+      if (stays.has(place)) continue;
+      if (this.machine.open(place)?.namespace.identity.inode === inode) {
+        left.push(placePlan({ place, namespace: location }));
+      } else {
+        this.machine.forget(place);
+        this.taskNamespaces.delete(place);
+      }
+    }
+    return left;
+  }
+
+  private remember(planned: readonly PlacePlan[]): void {
+    for (const { place, namespace } of planned) {
+      const open = place.startsWith('task:') ? this.machine.open(place) : undefined;
+      if (open !== undefined) this.taskNamespaces.set(place, { location: namespace, inode: open.namespace.identity.inode });
+    }
+    if (!this.looksForStrays) return;
+    this.looksForStrays = false;
+    const known = new Set([...this.taskNamespaces.values()].map(({ inode }) => inode));
+    for (const { path, inode } of taskNamespacesWithTraces(this.machine)) {
+      if (known.has(inode)) continue;
+      const place: Place = `task:left behind in ${path}`;
+      this.taskNamespaces.set(place, { location: { path, named: false }, inode });
+      this.machine.locate([{ place, namespace: { path, named: false } }]);
+    }
+  }
+}
+
+async function applyKind<K extends Kind>(machine: Machine, kind: K, changes: readonly KernelChange[], teardown: boolean): Promise<Outcome[]> {
+  return await reconcilers[kind].apply(machine, changes as readonly ChangeByKind[K][], { teardown });
+}

@@ -1,0 +1,30 @@
+/** Placeholder sockets of this process, in the host's namespace. They live as long as the process does. */
+import { holdPort, type NetworkNamespace, type PortHolder } from '../../native/index.js';
+import type { Placeholder } from '../plan/objects.js';
+
+export class HeldPorts {
+  private readonly holders = new Map<string, PortHolder>();
+
+  constructor(private readonly host: NetworkNamespace) {}
+
+  list(): Placeholder[] {
+    return [...this.holders.values()].map(({ protocol, port }) => ({ protocol, port }));
+  }
+
+  /** Throws SystemError: EADDRINUSE when another program has the port. */
+  hold({ protocol, port }: Placeholder): void {
+    const key = `${protocol}/${port}`;
+    if (!this.holders.has(key)) this.holders.set(key, holdPort(protocol, port, this.host));
+  }
+
+  release({ protocol, port }: Placeholder): void {
+    const key = `${protocol}/${port}`;
+    this.holders.get(key)?.close();
+    this.holders.delete(key);
+  }
+
+  close(): void {
+    for (const holder of this.holders.values()) holder.close();
+    this.holders.clear();
+  }
+}

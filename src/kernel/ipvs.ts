@@ -1,0 +1,173 @@
+/** IPVS virtual services by firewall mark, their destinations (real servers), and the connection timeouts. */
+import {
+  deleteDestination,
+  deleteService,
+  setTimeouts,
+  type NetlinkResult,
+  type NewDestination,
+  type NewVirtualService,
+  type ServiceKey,
+} from '../../native/index.js';
+import type { PlacePlan } from '../plan/node-plan.js';
+import type { Destination, IpvsTimeouts, VirtualService } from '../plan/objects.js';
+import { portOfFwmark } from '../plan/fwmark.js';
+import { outcomeOf } from './batch.js';
+import type { Action, Change } from './change.js';
+import type { OpenPlace } from './machine.js';
+import { applying, observing, type Outcome, type PlacePair, type Reconciler } from './reconciler.js';
+import { usesIpvs, type ObservedDestination, type ObservedIpvs, type ObservedVirtualService } from './state.js';
+
+export type IpvsSubject =
+  | { readonly type: 'service'; readonly service: ServiceKey; readonly settings: NewVirtualService | null }
+  | { readonly type: 'destination'; readonly service: ServiceKey; readonly destination: Destination }
+  | { readonly type: 'timeouts'; readonly timeouts: IpvsTimeouts };
+
+export interface IpvsChange extends Change {
+  readonly kind: 'ipvs';
+  readonly subject: IpvsSubject;
+  readonly device: null;
+}
+
+export const ipvsReconciler: Reconciler<'ipvs', IpvsChange> = {
+  observe: observing(readIpvs),
+  diff: (pairs) => pairs.flatMap(diffIpvs),
+  apply: applying((open, changes) => applyIpvs(open, changes)),
+};
+
+function readIpvs(open: OpenPlace, plan: PlacePlan): ObservedIpvs {
+  if (!usesIpvs(plan)) return null;
+  const ipvs = open.ipvs();
+  const { tcpSeconds, tcpFinSeconds, udpSeconds } = ipvs.timeouts();
+  return {
+    services: ipvs.services().map((service) => ({
+      key: service.key,
+      scheduler: service.scheduler,
+      affinitySeconds: service.persistenceSeconds ?? null,
+      odd:
+        service.onePacket ||
+        service.persistenceEngine !== undefined ||
+        service.schedulerFlags.flag1 ||
+        service.schedulerFlags.flag2 ||
+        service.schedulerFlags.flag3 ||
+        (service.persistenceSeconds !== undefined && service.persistencePrefixLength !== 32),
+      destinations: ipvs.destinations(service.key).map(({ address, port, weight, forwarding, upperThreshold, lowerThreshold }) => ({
+        address,
+        port,
+        weight,
+        odd: forwarding !== 'masquerade' || upperThreshold !== 0 || lowerThreshold !== 0,
+      })),
+    })),
+    timeouts: { tcp: tcpSeconds, tcpFin: tcpFinSeconds, udp: udpSeconds },
+  };
+}
+
+function diffIpvs({ desired, observed }: PlacePair): IpvsChange[] {
+  const change = (action: Action, key: string, summary: string, subject: IpvsSubject): IpvsChange => ({
+    kind: 'ipvs', place: desired.place, action, key, summary, subject, device: null,
+  });
+  const changes: IpvsChange[] = [];
+
+  const timeouts = desired.ipvsTimeouts;
+  const current = observed.ipvs?.timeouts ?? null;
+  if (timeouts !== null && (current === null || wordsOf(timeouts) !== wordsOf(current))) {
+    changes.push(change('change', 'timeouts', `IPVS timeouts ${wordsOf(timeouts)}${current === null ? '' : ` (was ${wordsOf(current)})`}`, { type: 'timeouts', timeouts }));
+  }
+
+  const found = new Map((observed.ipvs?.services ?? []).map((service) => [nameOf(service.key), service]));
+  for (const service of desired.virtualServices) {
+    const key: ServiceKey = { kind: 'fwmark', family: 'inet', fwmark: service.fwmark };
+    const name = nameOf(key);
+    const existing = found.get(name);
+    found.delete(name);
+    const subject: IpvsSubject = { type: 'service', service: key, settings: settingsOf(key, service) };
+    if (existing === undefined) changes.push(change('add', name, `virtual service ${name} ${describeSettings(service)}`, subject));
+    else if (existing.odd === true || describeSettings(service) !== describeSettings(existing)) {
+      changes.push(change('change', name, `virtual service ${name} ${describeSettings(service)} (was ${describeSettings(existing)}${existing.odd === true ? ' and flags' : ''})`, subject));
+    }
+    changes.push(...diffDestinations(key, service.destinations, existing?.destinations ?? []).map(([action, text, destination]) =>
+      change(action, `${name} ${destination.address}:${destination.port}`, text, { type: 'destination', service: key, destination }),
+    ));
+  }
+  for (const [name, { key }] of found) {
+    changes.push(change('remove', name, `virtual service ${name}`, { type: 'service', service: key, settings: null }));
+  }
+  return changes;
+}
+
+function diffDestinations(service: ServiceKey, desired: readonly Destination[], observed: readonly ObservedDestination[]): [Action, string, Destination][] {
+  const name = nameOf(service);
+  const endpoint = ({ address, port }: Destination): string => `${address}:${port}`;
+  const found = new Map(observed.map((destination) => [endpoint(destination), destination]));
+  const changes: [Action, string, Destination][] = [];
+  for (const destination of desired) {
+    const existing = found.get(endpoint(destination));
+    found.delete(endpoint(destination));
+    const text = `destination ${endpoint(destination)} of ${name} weight`;
+    if (existing === undefined) changes.push(['add', `${text} ${destination.weight}`, destination]);
+    else if (existing.weight !== destination.weight) changes.push(['change', `${text} ${existing.weight} → ${destination.weight}`, destination]);
+    else if (existing.odd === true) changes.push(['change', `${text} ${destination.weight} (forwarding or thresholds were changed)`, destination]);
+  }
+  for (const destination of found.values()) changes.push(['remove', `destination ${endpoint(destination)} of ${name}`, destination]);
+  return changes;
+}
+
+/** Services first, then their destinations, then removals: few sends whatever the number of changes. */
+function applyIpvs(open: OpenPlace, changes: readonly IpvsChange[]): Outcome[] {
+  const ipvs = open.ipvs();
+  const outcomes: Outcome[] = [];
+  const step = <T>(select: (change: IpvsChange) => T | undefined, send: (items: T[]) => readonly NetlinkResult[]): void => {
+    const selected = changes.flatMap((change) => {
+      const item = select(change);
+      return item === undefined ? [] : [{ change, item }];
+    });
+    if (selected.length === 0) return;
+    const results = send(selected.map(({ item }) => item));
+    outcomes.push(...selected.map(({ change }, index) => outcomeOf(change, results.slice(index, index + 1))));
+  };
+
+  step(
+    ({ subject }) => (subject.type === 'timeouts' ? subject.timeouts : undefined),
+    (items) => ipvs.request(items.map(({ tcp, tcpFin, udp }) => setTimeouts({ tcpSeconds: tcp, tcpFinSeconds: tcpFin, udpSeconds: udp }))),
+  );
+  step(
+    ({ subject }) => (subject.type === 'service' ? (subject.settings ?? undefined) : undefined),
+    (items) => ipvs.ensureServices(items),
+  );
+  step(
+    ({ action, subject }) => (subject.type === 'destination' && action !== 'remove' ? { service: subject.service, destination: masquerading(subject.destination) } : undefined),
+    (items) => ipvs.ensureDestinations(items),
+  );
+  step(
+    ({ action, subject }) => (subject.type === 'destination' && action === 'remove' ? subject : undefined),
+    (items) => ipvs.request(items.map(({ service, destination: { address, port } }) => deleteDestination(service, { address, port }))),
+  );
+  step(
+    ({ subject }) => (subject.type === 'service' && subject.settings === null ? subject.service : undefined),
+    (items) => ipvs.request(items.map(deleteService)),
+  );
+  return outcomes;
+}
+
+function masquerading({ address, port, weight }: Destination): NewDestination {
+  return { address, port, weight, forwarding: 'masquerade', upperThreshold: 0, lowerThreshold: 0 };
+}
+
+function settingsOf(key: ServiceKey, { scheduler, affinitySeconds }: VirtualService): NewVirtualService {
+  return { key, scheduler, persistenceSeconds: affinitySeconds ?? undefined };
+}
+
+function describeSettings({ scheduler, affinitySeconds }: Pick<ObservedVirtualService, 'scheduler' | 'affinitySeconds'>): string {
+  return affinitySeconds === null ? scheduler : `${scheduler}, affinity ${affinitySeconds} s`;
+}
+
+/** `tcp/8080 (mark 0x61f90)`; the same for plan and observation. */
+function nameOf(key: ServiceKey): string {
+  if (key.kind === 'address') return `${key.protocol} ${key.address}:${key.port}`;
+  const port = key.family === 'inet' ? portOfFwmark(key.fwmark) : null;
+  const mark = `mark 0x${key.fwmark.toString(16)}${key.family === 'inet6' ? ' of IPv6' : ''}`;
+  return port === null ? mark : `${port.protocol}/${port.port} (${mark})`;
+}
+
+function wordsOf({ tcp, tcpFin, udp }: IpvsTimeouts): string {
+  return `tcp ${tcp} s, tcp-fin ${tcpFin} s, udp ${udp} s`;
+}

@@ -1,0 +1,56 @@
+/** Links of all places, with each veth's other end where the plan says it should be. */
+import type { Link as KernelLink } from '../../../native/index.js';
+import type { PlacePlan } from '../../plan/node-plan.js';
+import type { Place } from '../../plan/objects.js';
+import { taskDevice } from '../../plan/devices.js';
+import { asError } from '../errors.js';
+import type { Machine, OpenPlace } from '../machine.js';
+import { linkAlias } from '../marks.js';
+import { isKernelDevice, ownsWholly } from '../ownership.js';
+import type { ObservedLink } from '../state.js';
+
+export function observeLinks(machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void): Map<Place, ObservedLink[]> {
+  const states = new Map<Place, ObservedLink[]>();
+  for (const plan of places) {
+    try {
+      const open = machine.open(plan.place);
+      if (open !== undefined) states.set(plan.place, readLinks(machine, open, plan));
+    } catch (error) {
+      onError(plan.place, asError(error));
+    }
+  }
+  return states;
+}
+
+function readLinks(machine: Machine, open: OpenPlace, plan: PlacePlan): ObservedLink[] {
+  const peers = new Map(plan.links.flatMap((link) => (link.kind === 'veth' ? [[link.name, link.peer]] : [])));
+  const names = new Map(open.links().map(({ index, name }) => [index, name]));
+  return open
+    .links()
+    .filter((link) => isOurs(link, plan))
+    .map((link) => ({
+      name: link.name,
+      kind: link.kind ?? '',
+      mac: link.macAddress ?? '',
+      mtu: link.mtu,
+      master: link.masterIndex === undefined ? null : (names.get(link.masterIndex) ?? `#${link.masterIndex}`),
+      up: link.isUp,
+      peer: peerOf(machine, open, link, peers.get(link.name)),
+    }));
+}
+
+function isOurs(link: KernelLink, plan: PlacePlan): boolean {
+  if (ownsWholly(plan)) return !isKernelDevice(link.name);
+  if (plan.place !== 'host') return link.name === taskDevice;
+  return plan.links.some(({ name }) => name === link.name) || link.alias === linkAlias;
+}
+
+/** The planned peer, if the link's other end is it; null otherwise. */
+function peerOf(machine: Machine, open: OpenPlace, link: KernelLink, planned: { readonly place: Place; readonly name: string } | undefined): ObservedLink['peer'] {
+  if (planned === undefined || link.kind !== 'veth' || link.peerIndex === undefined) return null;
+  const other = machine.open(planned.place);
+  if (other === undefined) return null;
+  const isThere = link.peerNamespaceId === undefined ? other.namespace.isSameAs(open.namespace) : open.routes().namespaceId(other.namespace) === link.peerNamespaceId;
+  if (!isThere) return null;
+  return other.links().some(({ index, name }) => index === link.peerIndex && name === planned.name) ? planned : null;
+}

@@ -1,0 +1,104 @@
+/** Links: bridges, and veth pairs whose two ends are made in one message, each born in its own place. */
+import { changeLink, createBridge, createVeth, deleteLink, type NetlinkMessage } from '../../../native/index.js';
+import { goneCodes, sendEach } from '../batch.js';
+import { asError, codeOf } from '../errors.js';
+import type { Machine, OpenPlace } from '../machine.js';
+import { linkAlias } from '../marks.js';
+import type { Outcome, Reconciler } from '../reconciler.js';
+import { groupBy } from '../reconciler.js';
+import { diffLinks, type LinkChange, type LinkWork } from './diff.js';
+import { observeLinks } from './observe.js';
+
+export const linkReconciler: Reconciler<'link', LinkChange> = {
+  observe: (machine, places, onError) => Promise.resolve(observeLinks(machine, places, onError)),
+  diff: diffLinks,
+  apply: (machine, changes) => Promise.resolve(applyLinks(machine, changes)),
+};
+
+function applyLinks(machine: Machine, changes: readonly LinkChange[]): Outcome[] {
+  const outcomes: Outcome[] = [];
+  // A bridge before the veths that are its ports; whole links before settings.
+  const order: LinkWork['type'][] = ['make-bridge', 'make-veth', 'settings', 'delete'];
+  for (const type of order) {
+    for (const [place, ofPlace] of groupBy(changes.filter(({ work }) => work.type === type), (change) => change.place)) {
+      try {
+        const open = machine.require(place);
+        outcomes.push(...(type === 'make-veth' ? makeVeths(machine, open, ofPlace) : sendEach(open, ofPlace, ({ work }) => messagesOf(open, work))));
+      } catch (error) {
+        outcomes.push(...ofPlace.map((change) => ({ change, error: asError(error) })));
+      }
+      machine.beginPass();
+    }
+  }
+  return outcomes;
+}
+
+/**
+ * One message makes both ends, each in its place; the peer's end is born down and brought up in a second one. Ends that
+ * stand in the way go first, one by one: deleting one end takes its peer along, which may be the next.
+ */
+function makeVeths(machine: Machine, open: OpenPlace, changes: readonly LinkChange[]): Outcome[] {
+  const made = sendEach(open, changes, ({ work }) => {
+    if (work.type !== 'make-veth') return [];
+    for (const { place, name } of work.replaces) deleteIfThere(machine.require(place), name);
+    const [owner, peer] = [work.owner.link, work.peer.link];
+    const peerPlace = machine.require(work.peer.place);
+    if (peer.master !== undefined) throw new TypeError(`the end of a veth pair that is a bridge's port must own the pair (${peer.name} of ${peer.master})`);
+    return [
+      createVeth({
+        name: owner.name,
+        macAddress: owner.mac,
+        mtu: owner.mtu,
+        isUp: true,
+        ...(owner.master === undefined ? {} : { masterIndex: open.indexOf(owner.master) }),
+        peer: { name: peer.name, macAddress: peer.mac, mtu: peer.mtu, namespace: peerPlace.namespace },
+      }),
+      changeLink(owner.name, { alias: linkAlias }),
+    ];
+  });
+  return made.map((outcome) => (outcome.error === undefined ? bringPeerUp(machine, outcome) : outcome));
+}
+
+function bringPeerUp(machine: Machine, outcome: Outcome): Outcome {
+  const { change } = outcome;
+  if (change.kind !== 'link' || change.work.type !== 'make-veth') return outcome;
+  try {
+    const { place, link } = change.work.peer;
+    machine.require(place).routes().execute([changeLink(link.name, { isUp: true, alias: linkAlias })]);
+    return outcome;
+  } catch (error) {
+    return { change, error: asError(error) };
+  }
+}
+
+function messagesOf(open: OpenPlace, work: LinkWork): NetlinkMessage[] {
+  switch (work.type) {
+    case 'make-bridge': {
+      const { name, mac, mtu } = work.link;
+      // An MTU given at birth gives way to that of the ports; one that is set stays.
+      const make = [createBridge({ name, macAddress: mac, isUp: true }), changeLink(name, { mtu, alias: linkAlias })];
+      return work.replaces ? [deleteLink(name), ...make] : make;
+    }
+    case 'settings':
+      return [
+        changeLink(open.indexOf(work.name), {
+          ...(work.mac === undefined ? {} : { macAddress: work.mac }),
+          ...(work.mtu === undefined ? {} : { mtu: work.mtu }),
+          ...(work.master === undefined ? {} : { masterIndex: work.master === null ? 0 : open.indexOf(work.master) }),
+          ...(work.up === undefined ? {} : { isUp: true }),
+        }),
+      ];
+    case 'delete':
+      return [deleteLink(work.name)];
+    case 'make-veth':
+      return [];
+  }
+}
+
+function deleteIfThere(open: OpenPlace, name: string): void {
+  try {
+    open.routes().execute([deleteLink(name)]);
+  } catch (error) {
+    if (!goneCodes.has(codeOf(error) ?? '')) throw error;
+  }
+}

@@ -1,0 +1,44 @@
+/** Sockets of this process that hold published ports. "Observed" is what this process holds. */
+import { asError, codeOf } from './errors.js';
+import type { Placeholder } from '../plan/objects.js';
+import type { Machine } from './machine.js';
+import { programsListening } from './ports-held-by-others.js';
+import { applying, diffObjects, objectOf, observing, type ObjectChange, type ObjectKind, type Reconciler } from './reconciler.js';
+
+export type PlaceholderChange = ObjectChange<'placeholder', Placeholder>;
+
+/** Another program has the port; the mesh serves it all the same. */
+export class PortHeldError extends Error {
+  override readonly name = 'PortHeldError';
+  constructor({ protocol, port }: Placeholder, holder: string) {
+    super(`${protocol} port ${port} can't be held: ${holder} listens on it; stop it, or publish another port`);
+  }
+}
+
+const placeholders: ObjectKind<Placeholder, Placeholder> = {
+  keyOf: ({ protocol, port }) => `${protocol}/${port}`,
+  equal: () => true,
+  describe: ({ protocol, port }) => `placeholder ${protocol}/${port}`,
+};
+
+export const placeholderReconciler: Reconciler<'placeholder', PlaceholderChange> = {
+  observe: observing((open, _plan, machine) => (open.place === 'host' ? machine.heldPorts.list() : [])),
+  diff: (pairs) => pairs.flatMap(({ desired, observed }) => diffObjects('placeholder', desired.place, placeholders, desired.placeholders, observed.placeholder)),
+  apply: applying((_open, changes, machine) =>
+    changes.map((change) => {
+      const placeholder = objectOf(change);
+      try {
+        if (change.action === 'remove') machine.heldPorts.release(placeholder);
+        else machine.heldPorts.hold(placeholder);
+        return { change };
+      } catch (error) {
+        return codeOf(error) === 'EADDRINUSE' ? inUse(machine, change, placeholder) : { change, error: asError(error) };
+      }
+    }),
+  ),
+};
+
+function inUse(machine: Machine, change: PlaceholderChange, placeholder: Placeholder) {
+  const holders = programsListening(machine.host, [placeholder]).get(`${placeholder.protocol}/${placeholder.port}`) ?? [];
+  return { change, error: new PortHeldError(placeholder, holders.map(({ text }) => text).join(', ') || 'another program') };
+}

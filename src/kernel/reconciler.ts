@@ -1,0 +1,143 @@
+/** The three verbs that each kind of kernel object has, and what is common to their making. */
+import type { PlacePlan } from '../plan/node-plan.js';
+import type { Place } from '../plan/objects.js';
+import type { Action, Change, Kind } from './change.js';
+import { asError } from './errors.js';
+import type { Machine, OpenPlace } from './machine.js';
+import type { KernelChange } from './reconcilers.js';
+import type { PlaceState, StateByKind } from './state.js';
+
+/** A place as it should be and as it is. */
+export interface PlacePair {
+  readonly desired: PlacePlan;
+  readonly observed: PlaceState;
+}
+
+/** A change of one kind with the objects that it takes from and to. */
+export interface ObjectChange<K extends Kind, Desired, Observed = Desired> extends Change {
+  readonly kind: K;
+  /** Null when it is removed. */
+  readonly desired: Desired | null;
+  /** Null when it is added. */
+  readonly observed: Observed | null;
+  /** Network device that the object is on, if it is on one. */
+  readonly device: string | null;
+}
+
+/** The object that a change is about: as it should be, or as it was when it is removed. */
+export function objectOf<Desired, Observed>({ desired, observed }: { readonly desired: Desired | null; readonly observed: Observed | null }): Desired | Observed {
+  const object = desired ?? observed;
+  if (object === null) throw new TypeError('a change of nothing into nothing');
+  return object;
+}
+
+/** What became of one change. */
+export interface Outcome {
+  readonly change: KernelChange;
+  /** Undefined: done. */
+  readonly error?: Error;
+}
+
+export interface Reconciler<K extends Kind, C extends Change = Change> {
+  /** Reads the places. One that is not there, or could not be read (`onError`), is left out of the map. */
+  observe(machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void): Promise<ReadonlyMap<Place, StateByKind[K]>>;
+  /** Pure. */
+  diff(pairs: readonly PlacePair[]): C[];
+  /** Tries every change; one outcome each. `teardown`: the changes are removals. Never rejects for what the kernel refuses. */
+  apply(machine: Machine, changes: readonly C[], options: { readonly teardown: boolean }): Promise<Outcome[]>;
+}
+
+/** Observes place by place, what needs no other place to be understood. */
+export function observing<T>(read: (open: OpenPlace, plan: PlacePlan, machine: Machine) => T | Promise<T>) {
+  return async (machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void): Promise<Map<Place, T>> => {
+    const states = new Map<Place, T>();
+    await Promise.all(
+      places.map(async (plan) => {
+        const open = machine.open(plan.place);
+        if (open === undefined) return;
+        try {
+          states.set(plan.place, await read(open, plan, machine));
+        } catch (error) {
+          onError(plan.place, asError(error));
+        }
+      }),
+    );
+    return states;
+  };
+}
+
+/** Applies place by place; a place that is not there fails each of its changes. */
+export function applying<C extends KernelChange>(write: (open: OpenPlace, changes: readonly C[], machine: Machine, teardown: boolean) => Outcome[] | Promise<Outcome[]>) {
+  return async (machine: Machine, changes: readonly C[], options: { readonly teardown: boolean }): Promise<Outcome[]> => {
+    const outcomes: Outcome[] = [];
+    for (const [place, ofPlace] of groupBy(changes, (change) => change.place)) {
+      try {
+        outcomes.push(...(await write(machine.require(place), ofPlace, machine, options.teardown)));
+      } catch (error) {
+        outcomes.push(...ofPlace.map((change) => ({ change, error: asError(error) })));
+      }
+    }
+    return outcomes;
+  };
+}
+
+/** How objects of one kind are told apart, compared and named. */
+export interface ObjectKind<Desired, Observed> {
+  keyOf(object: Desired | Observed): string;
+  equal(desired: Desired, observed: Observed): boolean;
+  /** `route 10.0.0.5/32 dev task-abc`. */
+  describe(object: Desired | Observed): string;
+  /** What differs, for the summary of a change: `weight 1 → 0`. */
+  difference?(desired: Desired, observed: Observed): string;
+  deviceOf?(object: Desired | Observed): string | null;
+}
+
+/** Desired and observed objects of one place, compared by key. */
+export function diffObjects<K extends Kind, Desired, Observed>(
+  kind: K,
+  place: Place,
+  objects: ObjectKind<Desired, Observed>,
+  desired: readonly Desired[],
+  observed: readonly Observed[],
+): ObjectChange<K, Desired, Observed>[] {
+  const change = (action: Action, wanted: Desired | null, found: Observed | null): ObjectChange<K, Desired, Observed> => {
+    const object = (wanted ?? found) as Desired | Observed;
+    const detail = wanted !== null && found !== null ? objects.difference?.(wanted, found) : undefined;
+    return {
+      kind,
+      place,
+      action,
+      key: objects.keyOf(object),
+      summary: detail === undefined ? objects.describe(object) : `${objects.describe(object)} ${detail}`,
+      desired: wanted,
+      observed: found,
+      device: objects.deviceOf?.(object) ?? null,
+    };
+  };
+
+  const wanted = new Map(desired.map((object) => [objects.keyOf(object), object]));
+  const found = new Map<string, Observed>();
+  const changes: ObjectChange<K, Desired, Observed>[] = [];
+  for (const object of observed) {
+    const key = objects.keyOf(object);
+    if (wanted.has(key) && !found.has(key)) found.set(key, object);
+    else changes.push(change('remove', null, object));
+  }
+  for (const [key, object] of wanted) {
+    const existing = found.get(key);
+    if (existing === undefined) changes.push(change('add', object, null));
+    else if (!objects.equal(object, existing)) changes.push(change('change', object, existing));
+  }
+  return changes;
+}
+
+export function groupBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
+  const groups = new Map<Key, Item[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}

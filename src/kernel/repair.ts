@@ -1,0 +1,30 @@
+/**
+ * Is a change somebody else's meddling put right, or the consequence of a new plan?
+ *
+ * A change is a consequence when the new plan asks for it on top of the old one; everything else was taken, altered or
+ * put there by somebody else. "Asks for it" is what a difference of the two plans says, so every kind is judged by its
+ * own diff.
+ */
+import type { NodePlan } from '../plan/node-plan.js';
+import type { Change } from './change.js';
+import { differenceOfPlans } from './difference.js';
+
+/** `lastApplied`: the plan that the kernel is known to have held; null when there is none, then nothing is a repair. */
+export function isRepair(change: Change, lastApplied: NodePlan | null, next: NodePlan): boolean {
+  return lastApplied !== null && !consequencesOf(lastApplied, next).has(idOf(change));
+}
+
+/** The last answer is kept: the same two plans are asked about for each of a pass's changes. */
+let remembered: { readonly lastApplied: NodePlan; readonly next: NodePlan; readonly ids: ReadonlySet<string> } | undefined;
+
+function consequencesOf(lastApplied: NodePlan, next: NodePlan): ReadonlySet<string> {
+  if (remembered?.lastApplied !== lastApplied || remembered.next !== next) {
+    remembered = { lastApplied, next, ids: new Set(differenceOfPlans(lastApplied, next).map(idOf)) };
+  }
+  return remembered.ids;
+}
+
+/** Whether an object is added or changed may differ between plan and kernel; that it is (not) removed may not. */
+function idOf({ kind, place, key, action }: Change): string {
+  return [kind, place, key, action === 'remove' ? 'remove' : 'set'].join('\u0000');
+}

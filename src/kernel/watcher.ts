@@ -1,0 +1,51 @@
+/** Hints that somebody changed something where our objects live. IPVS gives none: the periodic look finds its changes. */
+import { KernelMonitor, type MonitorTopic } from '../../native/index.js';
+import type { Place } from '../plan/objects.js';
+import type { Machine } from './machine.js';
+
+/** Neighbours are left out: the kernel learns some all the time. */
+const topics: readonly MonitorTopic[] = ['link', 'address', 'route', 'rule', 'nftables'];
+const places: readonly Place[] = ['host', 'sandbox', 'fabric'];
+
+export class Watcher {
+  private readonly monitors = new Map<Place, { readonly inode: number; readonly monitor: KernelMonitor }>();
+  private onChange: ((what: string) => void) | null = null;
+
+  constructor(private readonly machine: Machine) {}
+
+  start(onChange: (what: string) => void): void {
+    this.onChange = onChange;
+    this.renew();
+  }
+
+  /** Follows namespaces that were made (again) since. */
+  renew(): void {
+    if (this.onChange === null) return;
+    for (const place of places) {
+      const namespace = this.machine.open(place)?.namespace;
+      const known = this.monitors.get(place);
+      if (known !== undefined && known.inode === namespace?.identity.inode) continue;
+      known?.monitor.close();
+      this.monitors.delete(place);
+      if (namespace === undefined) continue;
+      try {
+        const monitor = KernelMonitor.open({
+          namespace,
+          topics,
+          onChange: ({ topics: changed }) => this.onChange?.(`${place} changed${changed.size === 0 ? '' : ` (${[...changed].join(', ')})`}`),
+          onError: () => this.monitors.delete(place),
+        });
+        monitor.unref();
+        this.monitors.set(place, { inode: namespace.identity.inode, monitor });
+      } catch {
+        // Only hints are lost: the periodic look goes on, and the next apply tries again.
+      }
+    }
+  }
+
+  close(): void {
+    this.onChange = null;
+    for (const { monitor } of this.monitors.values()) monitor.close();
+    this.monitors.clear();
+  }
+}
