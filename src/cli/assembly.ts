@@ -1,4 +1,5 @@
 /** Puts the pieces together as the settings say: source, local tasks, kernel, controller. */
+import { SavedState } from '../cluster/saved-state.js';
 import type { ClusterSource, LocalTasks } from '../cluster/source.js';
 import { Controller } from '../controller/controller.js';
 import type { MeshKernel } from '../controller/mesh-kernel.js';
@@ -26,7 +27,7 @@ export async function assembleController(settings: Settings, logger: Logger, sig
   const { source, localTasks, identify } = await clusterOf(settings, logger);
   const node = await identify(signal);
   const kernel = await Engine.open({ settings });
-  const store = { load: () => Promise.resolve(null), save: () => Promise.resolve() };
+  const store = new SavedState(settings.stateFolder);
   return new Controller({ version: readVersion(), settings, node, source, localTasks, kernel, store, logger });
 }
 

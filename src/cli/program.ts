@@ -27,9 +27,7 @@ const commands: readonly CommandDescription[] = [
   {
     name: 'run',
     summary: 'serve published ports on this node until stopped',
-    description: `Programs this node's kernel with what the cluster publishes, and keeps it so: changes of the
-cluster are followed, changes by others are repaired. Needs root. Stopping it (SIGTERM, Ctrl-C)
-leaves the data plane as it is: connections go on, and the next start changes nothing.`,
+    description: `Programs this node's kernel with what the cluster publishes, and keeps it so: changes of the cluster are followed, changes by others are repaired. Needs root. Stopping it (SIGTERM, Ctrl-C) leaves the data plane as it is: connections go on, and the next start changes nothing.`,
     json: 'log as JSON (the same as --log-format json)',
     settings: configurationKeys,
     help: `Examples:
@@ -43,8 +41,7 @@ Exit codes: 0 stopped, 1 could not start (what is missing is named), 64 wrong us
   {
     name: 'plan',
     summary: 'show what `run` would change right now',
-    description: `Reads the cluster and the kernel once and shows the difference, by place and kind:
-+ to add, ~ to change, - to remove. Changes nothing. Needs root to look into namespaces.`,
+    description: `Reads the cluster and the kernel once and shows the difference, by place and kind: + to add, ~ to change, - to remove. Changes nothing. Needs root to look into namespaces.`,
     json: 'print the changes and the whole plan as JSON',
     settings: configurationKeys,
     help: `Examples:
@@ -58,8 +55,7 @@ Exit codes: 0 nothing to do, 2 something to do, 1 failed, 64 wrong usage.`,
   {
     name: 'status',
     summary: 'show nodes, services, ports, tasks and what is wrong',
-    description: `Asks the controller that runs on this node. The first line says whether all that is published
-is served; then nodes, ports with their tasks, weights and connections, and conditions.`,
+    description: `Asks the controller that runs on this node. The first line says whether all that is published is served; then nodes, ports with their tasks, weights and connections, and conditions.`,
     json: 'print the whole report as JSON',
     settings: ['controlSocket'],
     help: `Examples:
@@ -73,8 +69,7 @@ Exit codes: 0 everything is served, 1 not (or no controller runs), 64 wrong usag
   {
     name: 'doctor',
     summary: 'look for what is missing on this node, with remedies',
-    description: `Checks the kernel's modules, tools, sysctls, privileges, Docker and its certificates, ports, MTU
-and the firewall. Changes nothing. Each finding is ok, warn or FAIL, and says what to do.`,
+    description: `Checks the kernel's modules, tools, sysctls, privileges, Docker and its certificates, ports, MTU and the firewall. Changes nothing. Each finding is ok, warn or FAIL, and says what to do.`,
     json: 'print the findings as JSON',
     settings: configurationKeys,
     help: `Examples:
@@ -87,8 +82,7 @@ Exit codes: 0 nothing failed, 1 something did, 64 wrong usage.`,
   {
     name: 'cleanup',
     summary: 'remove everything of routemesh from this node',
-    description: `Removes our namespaces, links, routes, rules, iptables chains and jumps, and puts back the sysctls
-that were changed. Published ports are dockerd's again; connections through the mesh end.`,
+    description: `Removes our namespaces, links, routes, rules, iptables chains and jumps, and puts back the sysctls that were changed. Published ports are dockerd's again; connections through the mesh end.`,
     json: 'print what was removed as JSON',
     settings: configurationKeys,
     options: [
@@ -103,6 +97,8 @@ Exit codes: 0 nothing of ours is left, 1 failed or refused, 64 wrong usage.`,
     action: async (settings, flags, output) => (await import('./cleanup.js')).runCleanup(settings, flags, output),
   },
 ];
+
+const widestHelp = 100;
 
 export interface ProgramOptions {
   readonly output: Output;
@@ -132,10 +128,10 @@ export async function runProgram(words: readonly string[], options: ProgramOptio
 
 function createProgram({ output, environment, error }: ProgramOptions, onExit: (code: number) => void): Command {
   const program = new Command('routemesh')
-    .description("Docker Swarm's ingress routing mesh without dockerd's part in it: any node, any published port,\nreaches a healthy task of the service, and the task sees the client's own address.")
+    .description("Docker Swarm's ingress routing mesh without dockerd's part in it: any node, any published port, reaches a healthy task of the service, and the task sees the client's own address.")
     .version(readVersion(), '-V, --version')
     .helpCommand('help [command]', 'show the help of a command')
-    .configureOutput({ writeOut: (text) => { output.write(text); }, writeErr: error })
+    .configureOutput({ writeOut: (text) => { output.write(text); }, writeErr: error, getOutHelpWidth: () => helpWidth(output), getErrHelpWidth: () => helpWidth(output) })
     .showHelpAfterError('See `routemesh --help`.')
     .exitOverride()
     .addHelpText('after', `
@@ -165,6 +161,11 @@ Exit codes: 0 fine, 1 failed, 2 see the command, 64 wrong usage.`);
     });
   }
   return program;
+}
+
+/** Lines of more than a hundred characters are hard to read, however wide the terminal is. */
+function helpWidth({ columns }: Output): number {
+  return Math.min(columns ?? widestHelp, widestHelp);
 }
 
 function settingOption(key: ConfigurationKey): Option {

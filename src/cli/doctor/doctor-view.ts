@@ -15,8 +15,17 @@ export function countOutcomes(groups: readonly FindingGroup[]): Record<Outcome, 
 export function renderFindings(groups: readonly FindingGroup[], output: Output): string {
   const blocks = groups
     .filter((group) => group.findings.length > 0)
-    .map(({ title, findings }) => [output.colours.bold(title), ...findings.flatMap((finding) => findingLines(finding, output))].join('\n'));
+    .map(({ title, findings }) => [output.colours.bold(title), ...joinGoodModules(findings).flatMap((finding) => findingLines(finding, output))].join('\n'));
   return `${[...blocks, verdict(countOutcomes(groups), output)].join('\n\n')}\n`;
+}
+
+/** Modules that are as they should be share a line by what they are; the eye is for the others. */
+function joinGoodModules(findings: readonly Finding[]): Finding[] {
+  const isGood = ({ check, outcome }: Finding): boolean => outcome === 'ok' && check.startsWith('module ');
+  const names = new Map<string, string[]>();
+  for (const { check, finding } of findings.filter(isGood)) names.set(finding, [...(names.get(finding) ?? []), check.slice('module '.length)]);
+  const joined = [...names].map(([finding, modules]): Finding => ({ check: `modules ${modules.join(', ')}`, outcome: 'ok', finding }));
+  return [...joined, ...findings.filter((finding) => !isGood(finding))];
 }
 
 /** `  FAIL  iptables-save: not installed`, its remedy below. */
