@@ -12,7 +12,7 @@ main() {
   local command=${1:-help}
   [ $# -eq 0 ] || shift
   case $command in
-    up | build | down | status | exec | client | vm | shell | dockerd | logs | cable | console) "command_$command" "$@" ;;
+    up | build | down | status | exec | client | vm | shell | dockerd | mesh | logs | cable | console) "command_$command" "$@" ;;
     help | -h | --help) command_help ;;
     *) die_usage "unknown command '$command'" ;;
   esac
@@ -36,6 +36,8 @@ scripts/lab: a real Docker Swarm on a real kernel, in one virtual machine on thi
   scripts/lab vm CMD...             the same in the virtual machine's own namespaces
   scripts/lab shell [NODE]          a shell on a node (default h1), on the client, or on vm
   scripts/lab dockerd NODE start|stop|kill|restart|status
+  scripts/lab mesh NODE start|stop|kill|restart|status|logs [FLAGS]
+                                    routemesh's controller on the node, as built in dist/
   scripts/lab logs NODE             the log of a node's dockerd
   scripts/lab cable NODE cut|plug   take the node off the network, or put it back
   scripts/lab console               what the kernel said while booting
@@ -104,6 +106,7 @@ end it with 'scripts/lab --name $NAME down', or choose another --name"
   build_root
   make_programs
   make_node_image
+  make_packages_image
   make_keys
   local accel
   accel=$(accelerator)
@@ -186,6 +189,12 @@ command_shell() {
 command_dockerd() {
   [ $# -eq 2 ] || die_usage "dockerd needs a node and what to do: scripts/lab dockerd h1 restart"
   command_exec "$1" /run/lab/bin/daemon "$2"
+}
+
+command_mesh() {
+  [ $# -ge 2 ] || die_usage "mesh needs a node and what to do: scripts/lab mesh h1 start"
+  [ -e "$PROJECT/dist/src/cli/main.js" ] || die "routemesh is not built: run 'npm run build'"
+  command_exec "$1" /run/lab/bin/mesh "${@:2}"
 }
 
 command_logs() {
