@@ -53,6 +53,11 @@ free_port() {
 
 default_memory() { printf '%s\n' $((1536 + 1024 * NODES)); }
 
+# add_disk NAME IMAGE: appends to the `options` of the caller.
+add_disk() {
+  options+=(-drive "file=$2,format=raw,if=none,id=$1,readonly=on" -device "virtio-blk-pci,drive=$1,serial=$1")
+}
+
 start_vm() {
   local accel=$1 tries port options=() kernel='console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on'
   local folder
@@ -69,6 +74,10 @@ start_vm() {
       kernel+=' tsc=reliable'
       ;;
   esac
+  # In this order: the guest finds its root as the first disk, Node.js as the second.
+  add_disk root "$folder/root.img"
+  add_disk node "$(node_image)"
+  [ -z "$(packages_image)" ] || add_disk packages "$(packages_image)"
   for tries in 1 2 3; do
     port=$(free_port)
     # restrict=on: the guest reaches nothing outside; only the forwarded port comes in.
@@ -77,8 +86,6 @@ start_vm() {
       -serial file:console.log -monitor none \
       -kernel "$folder/vmlinuz" -initrd "$folder/initrd" \
       -append "$kernel lab=$NAME" \
-      -drive "file=$folder/root.img,format=raw,if=virtio,readonly=on" \
-      -drive "file=$(node_image),format=raw,if=virtio,readonly=on" \
       -virtfs "local,path=$PROJECT,mount_tag=project,security_model=none,readonly=on,multidevs=remap" \
       -netdev "user,id=outside,net=192.168.255.0/24,ipv6=off,restrict=on,hostfwd=tcp:127.0.0.1:$port-:22" \
       -device virtio-net-pci,netdev=outside,romfile= -device virtio-rng-pci \
