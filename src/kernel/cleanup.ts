@@ -5,10 +5,26 @@
  */
 import { existsSync } from 'node:fs';
 
-import { CommandError, deleteLink, deleteNamedNamespace, deleteRoute, deleteRule, describeRoute, describeRule, flushServices, listNamedNamespaces, type NetlinkMessage, type NetlinkResult, writeSysctl } from '../../native/index.js';
-import { placePlan } from '../plan/place.js';
+import {
+  CommandError,
+  deleteLink,
+  deleteNamedNamespace,
+  deleteRoute,
+  deleteRule,
+  describeRoute,
+  describeRule,
+  flushServices,
+  listNamedNamespaces,
+  readSysctl,
+  writeSysctl,
+  type Link,
+  type NetlinkMessage,
+  type NetlinkResult,
+} from '../../native/index.js';
 import type { Place } from '../plan/objects.js';
+import { placePlan } from '../plan/place.js';
 import { goneCodes } from './batch.js';
+import type { Action, Change, Kind } from './change.js';
 import { asError } from './errors.js';
 import { diffIptables } from './iptables/diff.js';
 import { applyIptables, readIptables } from './iptables/reconciler.js';
@@ -20,136 +36,156 @@ import { PreviousSysctls } from './previous-sysctls.js';
 import { emptyState } from './state.js';
 import { inNamespace, taskNamespacesWithTraces } from './traces.js';
 
+export interface CleanupOptions extends MachineOptions {
+  /** True: says what it would remove, and leaves it there. */
+  readonly dryRun?: boolean;
+}
+
 export interface CleanupResult {
-  /** One line each, for a person. */
-  readonly removed: readonly string[];
-  /** What could not be removed, and why. */
-  readonly failed: readonly string[];
+  readonly removed: readonly Change[];
+  readonly failed: readonly { readonly change: Change; readonly message: string }[];
 }
 
-interface Report {
-  readonly removed: string[];
-  readonly failed: string[];
-}
-
-export async function cleanup(options: MachineOptions): Promise<CleanupResult> {
+export async function cleanup(options: CleanupOptions): Promise<CleanupResult> {
   const machine = await Machine.create(options);
-  const { names } = options.settings;
-  const report: Report = { removed: [], failed: [] };
   try {
-    machine.locate([
-      { place: 'sandbox', namespace: { path: `/run/netns/${names.sandbox}`, named: true } },
-      { place: 'fabric', namespace: { path: `/run/netns/${names.fabric}`, named: true } },
-    ]);
-    await attempt(report, 'iptables of the host', () => cleanIptables(machine, report));
-    await attempt(report, 'tasks', () => cleanTasks(machine, report));
-    for (const place of ['sandbox', 'fabric'] as const) {
-      await attempt(report, place, () => cleanOwnNamespace(machine, place, names[place], report));
-    }
-    await attempt(report, 'links of the host', () => cleanHostLinks(machine, report));
-    await attempt(report, 'settings of the host', () => restoreSysctls(machine, report));
+    return await new Cleanup(machine, options.dryRun === true).run();
   } finally {
     machine.close();
   }
-  return report;
 }
 
-/** One part that fails keeps no other from being cleaned. */
-async function attempt(report: Report, what: string, work: () => void | Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    report.failed.push(`${what}: ${asError(error).message}`);
+class Cleanup {
+  private readonly removed: Change[] = [];
+  private readonly failed: { change: Change; message: string }[] = [];
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly dryRun: boolean,
+  ) {}
+
+  async run(): Promise<CleanupResult> {
+    const { sandbox, fabric } = this.machine.settings.names;
+    this.machine.locate([
+      { place: 'sandbox', namespace: { path: `/run/netns/${sandbox}`, named: true } },
+      { place: 'fabric', namespace: { path: `/run/netns/${fabric}`, named: true } },
+    ]);
+    await this.part(changeOf('iptables', 'host', 'iptables'), () => this.cleanIptables());
+    await this.part(changeOf('rule', 'host', 'tasks'), () => this.cleanTasks());
+    await this.part(changeOf('namespace', 'sandbox', `network namespace ${sandbox}`), () => this.cleanOwnNamespace('sandbox', sandbox));
+    await this.part(changeOf('namespace', 'fabric', `network namespace ${fabric}`), () => this.cleanOwnNamespace('fabric', fabric));
+    await this.part(changeOf('link', 'host', 'links'), () => this.cleanHostLinks());
+    await this.part(changeOf('sysctl', 'host', 'settings'), () => this.restoreSysctls());
+    return { removed: this.removed, failed: this.failed };
   }
-}
 
-async function cleanIptables(machine: Machine, report: Report): Promise<void> {
-  const nothing = placePlan({ place: 'host', namespace: null });
-  try {
-    const document = await readIptables(machine.host);
-    const observed = { ...emptyState('host'), iptables: viewOf(document, nothing, machine.settings.names) };
-    const changes = diffIptables({ desired: nothing, observed });
-    for (const { change, error } of await applyIptables(machine.host, changes, true)) {
-      if (error === undefined) report.removed.push(`host: ${change.summary}`);
-      else report.failed.push(`host: ${change.summary}: ${error.message}`);
+  /** One part that fails keeps no other from being cleaned. */
+  private async part(change: Change, work: () => void | Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.failed.push({ change, message: asError(error).message });
     }
-  } catch (error) {
-    // Without the command there never were rules of ours.
-    if (!(error instanceof CommandError && error.reason === 'ENOENT')) throw error;
   }
-}
 
-function cleanTasks(machine: Machine, report: Report): void {
-  for (const { path, links, routes, rules } of taskNamespacesWithTraces(machine)) {
-    inNamespace(path, (_namespace, socket) => {
-      const todo: [string, NetlinkMessage][] = [
-        ...rules.map((rule): [string, NetlinkMessage] => [`rule ${describeRule(rule)}`, deleteRule(rule)]),
-        ...routes.map((route): [string, NetlinkMessage] => [`route ${describeRoute(route)}`, deleteRoute(route)]),
-        ...links.map((link): [string, NetlinkMessage] => [`link ${link.name}`, deleteLink(link.index)]),
-      ];
-      record(report, path, todo, socket.request(todo.map(([, message]) => message)));
+  private async cleanIptables(): Promise<void> {
+    const nothing = placePlan({ place: 'host', namespace: null });
+    try {
+      const observed = { ...emptyState('host'), iptables: viewOf(await readIptables(this.machine.host), nothing, this.machine.settings.names) };
+      const changes = diffIptables({ desired: nothing, observed });
+      const outcomes = this.dryRun ? changes.map((change) => ({ change })) : await applyIptables(this.machine.host, changes, true);
+      for (const outcome of outcomes) this.record(outcome.change, 'error' in outcome ? outcome.error : undefined);
+    } catch (error) {
+      // Without the command there never were rules of ours.
+      if (!(error instanceof CommandError && error.reason === 'ENOENT')) throw error;
+    }
+  }
+
+  private cleanTasks(): void {
+    for (const { path, links, routes, rules } of taskNamespacesWithTraces(this.machine)) {
+      const place: Place = `task:${path}`;
+      inNamespace(path, (_namespace, socket) =>
+        this.send(
+          [
+            ...rules.map((rule): Step => [changeOf('rule', place, `rule ${describeRule(rule)}`), deleteRule(rule)]),
+            ...routes.map((route): Step => [changeOf('route', place, `route ${describeRoute(route)}`), deleteRoute(route)]),
+            ...links.map((link): Step => [linkChange(place, link), deleteLink(link.index)]),
+          ],
+          (messages) => socket.request(messages),
+        ),
+      );
+    }
+  }
+
+  /** Links go before the namespace: a namespace dies some time after its name, its cables at once. */
+  private cleanOwnNamespace(place: Place, name: string): void {
+    const open = this.machine.open(place);
+    if (open !== undefined) {
+      if (place === 'sandbox' && !this.dryRun) flushIpvs(open);
+      const links = open.links().filter((link) => !isKernelDevice(link.name));
+      this.send(links.map((link) => [linkChange(place, link), deleteLink(link.index)]), (messages) => open.routes().request(messages));
+    }
+    this.machine.forget(place);
+    if (!listNamedNamespaces().some((named) => named.name === name)) return;
+    if (!this.dryRun) deleteNamedNamespace(name);
+    this.record(changeOf('namespace', place, `network namespace ${name}`));
+  }
+
+  private cleanHostLinks(): void {
+    const open = this.machine.require('host');
+    open.forgetLinks();
+    const links = open.links().filter(({ name, kind, alias }) => (name === this.machine.settings.names.gatewayBridge && kind === 'bridge') || alias === linkAlias);
+    this.send(links.map((link) => [linkChange('host', link), deleteLink(link.index)]), (messages) => open.routes().request(messages));
+  }
+
+  private restoreSysctls(): void {
+    const previous = new PreviousSysctls(this.machine.settings.stateFolder);
+    for (const [path, value] of previous.read()) {
+      const parts = path.split('/');
+      const now = readSysctl(parts, this.machine.host);
+      if (now === undefined || now === value) continue; // Went with its device, or is as it was.
+      const change = changeOf('sysctl', 'host', `sysctl ${path} = ${value} (was ${now})`, 'change');
+      try {
+        if (!this.dryRun) writeSysctl(parts, value, this.machine.host);
+        this.record(change);
+      } catch (error) {
+        this.record(change, asError(error));
+      }
+    }
+    if (!this.dryRun) previous.forget();
+  }
+
+  private send(steps: readonly Step[], request: (messages: readonly NetlinkMessage[]) => readonly NetlinkResult[]): void {
+    const results = this.dryRun ? [] : request(steps.map(([, message]) => message));
+    steps.forEach(([change], index) => {
+      const result = results[index];
+      if (result === undefined || result.ok) this.record(change);
+      else if (!('code' in result.error && goneCodes.has(result.error.code))) this.record(change, result.error);
     });
   }
+
+  private record(change: Change, error?: Error): void {
+    if (error === undefined) this.removed.push(change);
+    else this.failed.push({ change, message: error.message });
+  }
 }
 
-/** Links go before the namespace: a namespace dies some time after its name, its cables at once. */
-function cleanOwnNamespace(machine: Machine, place: Place, name: string, report: Report): void {
-  const open = machine.open(place);
-  if (open !== undefined) {
-    if (place === 'sandbox') flushIpvs(open);
-    const todo = open
-      .links()
-      .filter((link) => !isKernelDevice(link.name))
-      .map((link): [string, NetlinkMessage] => [`link ${link.name}`, deleteLink(link.index)]);
-    record(report, name, todo, open.routes().request(todo.map(([, message]) => message)));
-  }
-  machine.forget(place);
-  if (listNamedNamespaces().some((named) => named.name === name) && deleteNamedNamespace(name)) report.removed.push(`network namespace ${name}`);
+type Step = [Change, NetlinkMessage];
+
+function changeOf(kind: Kind, place: Place, summary: string, action: Action = 'remove'): Change {
+  return { kind, place, action, key: summary, summary };
+}
+
+function linkChange(place: Place, { name, kind }: Link): Change {
+  return changeOf('link', place, `link ${name}${kind === undefined ? '' : ` (${kind})`}`);
 }
 
 function flushIpvs(open: OpenPlace): void {
   // Where the module is not loaded there is nothing to flush, and no reason to load it.
-  if (!existsSync('/proc/net/ip_vs')) return;
+  if (!existsSync('/sys/module/ip_vs')) return;
   try {
     open.ipvs().execute([flushServices()]);
   } catch {
     // The namespace takes its IPVS along.
   }
-}
-
-function cleanHostLinks(machine: Machine, report: Report): void {
-  const open = machine.require('host');
-  open.forgetLinks();
-  const todo = open
-    .links()
-    .filter(({ name, kind, alias }) => (name === machine.settings.names.gatewayBridge && kind === 'bridge') || alias === linkAlias)
-    .map((link): [string, NetlinkMessage] => [`link ${link.name}`, deleteLink(link.index)]);
-  record(report, 'host', todo, open.routes().request(todo.map(([, message]) => message)));
-}
-
-function restoreSysctls(machine: Machine, report: Report): void {
-  const previous = new PreviousSysctls(machine.settings.stateFolder);
-  for (const [path, value] of previous.read()) {
-    try {
-      writeSysctl(path.split('/'), value, machine.host);
-      report.removed.push(`host: sysctl ${path} restored to ${value}`);
-    } catch (error) {
-      if (!existsOnHost(error)) continue; // Went with its device.
-      report.failed.push(`host: sysctl ${path}: ${asError(error).message}`);
-    }
-  }
-  previous.forget();
-}
-
-function existsOnHost(error: unknown): boolean {
-  return (error as { code?: unknown }).code !== 'ENOENT';
-}
-
-function record(report: Report, where: string, todo: readonly [string, NetlinkMessage][], results: readonly NetlinkResult[]): void {
-  todo.forEach(([text], index) => {
-    const result = results[index];
-    if (result === undefined) return;
-    if (result.ok) report.removed.push(`${where}: ${text}`);
-    else if (!('code' in result.error && goneCodes.has(result.error.code))) report.failed.push(`${where}: ${text}: ${result.error.message}`);
-  });
 }

@@ -159,10 +159,12 @@ export class Engine {
    */
   private leftPlaces(planned: readonly PlacePlan[]): PlacePlan[] {
     const stays = new Set(planned.map(({ place }) => place));
+    // The same namespace may be a planned task's by another name.
+    const inUse = new Set([...stays].map((place) => this.machine.open(place)?.namespace.identity.inode));
     const left: PlacePlan[] = [];
     for (const [place, { location, inode }] of this.taskNamespaces) {
       if (stays.has(place)) continue;
-      if (this.machine.open(place)?.namespace.identity.inode === inode) {
+      if (!inUse.has(inode) && this.machine.open(place)?.namespace.identity.inode === inode) {
         left.push(placePlan({ place, namespace: location }));
       } else {
         this.machine.forget(place);

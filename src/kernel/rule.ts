@@ -11,7 +11,7 @@ import { sendWith } from './batch.js';
 import type { OpenPlace } from './machine.js';
 import { routeProtocol } from './marks.js';
 import { ownsWholly } from './ownership.js';
-import { applying, diffObjects, objectOf, observing, type ObjectChange, type ObjectKind, type Reconciler } from './reconciler.js';
+import { applying, diffObjects, objectOf, observing, type ObjectChange, type ObjectKind, type PlacePair, type Reconciler } from './reconciler.js';
 import { rulesOf, type ObservedRule } from './state.js';
 
 export type RuleChange = ObjectChange<'rule', RoutingRule, ObservedRule>;
@@ -24,7 +24,7 @@ const rules: ObjectKind<RoutingRule, ObservedRule> = {
 
 export const ruleReconciler: Reconciler<'rule', RuleChange> = {
   observe: observing(readRules),
-  diff: (pairs) => pairs.flatMap(({ desired, observed }) => diffObjects('rule', desired.place, rules, rulesOf(desired), observed.rule)),
+  diff: (pairs) => pairs.flatMap(diffRules),
   apply: applying((open, changes, machine) =>
     sendWith(
       changes,
@@ -39,6 +39,12 @@ export const ruleReconciler: Reconciler<'rule', RuleChange> = {
     ),
   ),
 };
+
+function diffRules({ desired, observed }: PlacePair): RuleChange[] {
+  // A namespace that is yet to be made will have the kernel's own.
+  const isNew = ownsWholly(desired) && !observed.namespace.present;
+  return diffObjects('rule', desired.place, rules, rulesOf(desired), isNew ? rulesOf({ ...desired, rules: [] }) : observed.rule);
+}
 
 /** As `ip rule` prints it. */
 function describe({ priority, from, sourcePort, suppressPrefixLength, table }: RoutingRule): string {
