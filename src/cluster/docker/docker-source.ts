@@ -14,7 +14,7 @@ import { Backoff } from '../../controller/backoff.js';
 import { silentLogger, type Logger } from '../../log.js';
 import type { ClusterListener, ClusterSource } from '../source.js';
 import type { ClusterState } from '../state.js';
-import { Alarm } from './alarm.js';
+import { Alarm } from '../alarm.js';
 import { DockerClient } from './client.js';
 import { look, PendingLook, type LookScope } from './cluster-cache.js';
 import { convertCluster } from './convert.js';

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Backoff } from '../../controller/backoff.js';
 import { silentLogger, type Logger } from '../../log.js';
 import type { LocalTask, LocalTasks, LocalTasksListener } from '../source.js';
-import { Alarm } from './alarm.js';
+import { Alarm } from '../alarm.js';
 import { DockerClient } from './client.js';
 import { DockerAnswerError } from './errors.js';
 import { followEvents, type DockerEvent } from './events.js';

@@ -1,0 +1,68 @@
+/**
+ * Tells when something in a few folders may have changed.
+ *
+ * Folders are watched, not files: editors rename a new file over the old one, and a watch stays with the old one.
+ * inotify misses what happens behind a symbolic link or on a network file system, so there is a slow poll as well.
+ */
+import { watch, type FSWatcher } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Alarm } from '../alarm.js';
+
+export interface WatchOptions {
+  readonly folders: readonly string[];
+  readonly pollMilliseconds: number;
+  /** An editor's save is several events; it is looked at once they are over. */
+  readonly settleMilliseconds: number;
+}
+
+/** Looks at once, and again after each change; one look at a time. Resolves when the signal aborts. */
+export async function lookOnChange(options: WatchOptions, look: (reason: string) => Promise<void>, signal: AbortSignal): Promise<void> {
+  const alarm = new Alarm();
+  let changed: boolean;
+  const watches = options.folders.map((folder) => new FolderWatch(folder, () => {
+    changed = true;
+    alarm.ring();
+  }));
+  try {
+    let reason = 'start';
+    while (!signal.aborted) {
+      await Promise.all(watches.map((folder) => folder.renew()));
+      changed = false;
+      await look(reason);
+      await alarm.wait(options.pollMilliseconds, signal);
+      reason = changed ? 'file changed' : 'poll';
+      if (changed && !signal.aborted) await sleep(options.settleMilliseconds, undefined, { signal }).catch(() => undefined);
+    }
+  } finally {
+    for (const folder of watches) folder.close();
+  }
+}
+
+/** A folder may come later, go, or be replaced by another of its name. */
+class FolderWatch {
+  private watcher: FSWatcher | null = null;
+  private inode: bigint | null = null;
+
+  constructor(private readonly folder: string, private readonly onChange: () => void) {}
+
+  async renew(): Promise<void> {
+    const inode = await stat(this.folder, { bigint: true }).then(({ ino, dev }) => (dev << 64n) | ino, () => null);
+    if (inode === this.inode && (this.watcher !== null || inode === null)) return;
+    this.close();
+    this.inode = inode;
+    if (inode === null) return;
+    try {
+      this.watcher = watch(this.folder, { persistent: false }, this.onChange);
+      this.watcher.on('error', () => this.close());
+    } catch {
+      // No inotify watch to be had (gone again, or fs.inotify.max_user_watches): the poll remains.
+      this.watcher = null;
+    }
+  }
+
+  close(): void {
+    this.watcher?.close();
+    this.watcher = null;
+  }
+}

@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { mkdtemp, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileLocalTasks } from '../../../../src/cluster/file/local-tasks.js';
+import { fileSource } from '../../../../src/cluster/file/file-source.js';
+import { Recorder } from '../recorder.js';
+
+const text = (port: number) => `
+nodes: { alpha: 192.168.56.11, beta: 192.168.56.12 }
+services:
+  web:
+    publish: ${port}:80
+    endpoints:
+      - { node: alpha, address: 10.9.0.2/24, namespace: web1 }
+      - { node: beta, address: 10.9.0.3/24, namespace: web2 }
+`;
+
+let folder: string;
+let path: string;
+let recorder: Recorder;
+const running: Promise<void>[] = [];
+let stop = new AbortController();
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'routemesh-file-'));
+  path = join(folder, 'cluster.yaml');
+  recorder = new Recorder();
+  stop = new AbortController();
+});
+
+afterEach(async () => {
+  stop.abort();
+  await Promise.all(running.splice(0));
+  await rm(folder, { recursive: true });
+});
+
+function follow(pollMilliseconds = 60_000) {
+  running.push(fileSource({ path, pollMilliseconds, settleMilliseconds: 5 }).follow(recorder, stop.signal));
+}
+
+test('a change is served as soon as it is saved, however the editor saves', async () => {
+  await writeFile(path, text(8080));
+  follow();
+  await recorder.until('8080');
+
+  await writeFile(path, text(8081));
+  await recorder.until('8081');
+
+  await writeFile(`${path}.new`, text(8082));
+  await rename(`${path}.new`, path);
+  await recorder.until('8082');
+
+  expect(recorder.log.filter((entry) => entry.startsWith('unavailable'))).toEqual([]);
+});
+
+test('a half-written file changes nothing, is told once with its line, and is forgiven when it is whole', async () => {
+  await writeFile(path, text(8080));
+  follow(20);
+  await recorder.until('8080');
+
+  await writeFile(path, text(8080).slice(0, 90));
+  await recorder.until('unavailable');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await writeFile(path, text(8080));
+  await recorder.until('8080', 2);
+
+  expect(recorder.log.filter((entry) => entry.startsWith('unavailable'))).toEqual([expect.stringMatching(/cluster\.yaml:\d+:\d+/)]);
+});
+
+test('a missing file, or folder, is told once and found when it comes', async () => {
+  path = join(folder, 'later', 'cluster.yaml');
+  follow(20);
+  await recorder.until('unavailable');
+  expect(recorder.log[0]).toContain('there is no such file; write one as docs/file-source.md shows');
+
+  await mkdir(join(folder, 'later'));
+  await writeFile(path, text(8080));
+  await recorder.until('8080');
+
+  expect(recorder.log).toHaveLength(2);
+});
+
+test('a file behind a symbolic link is followed, as mounted configurations are', async () => {
+  await writeFile(join(folder, 'one'), text(8080));
+  await writeFile(join(folder, 'two'), text(8081));
+  await symlink('one', path);
+  follow(20);
+  await recorder.until('8080');
+
+  await symlink('two', `${path}.new`);
+  await rename(`${path}.new`, path);
+  await recorder.until('8081');
+});
+
+test('saving the same again gives no state: traffic must not notice', async () => {
+  await writeFile(path, text(8080));
+  follow(20);
+  await recorder.until('8080');
+
+  await writeFile(path, `${text(8080)}# a comment\n`);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+
+  expect(recorder.log).toHaveLength(1);
+});
+
+test('a FIFO or a folder instead of a file is told, not waited for', async () => {
+  await mkdir(path);
+  await expect(fileSource({ path }).read(AbortSignal.timeout(5000))).rejects.toThrow("can't be read");
+});
+
+test('local tasks are those of this node whose namespace exists, and one that goes leaves at once', async () => {
+  await writeFile(path, text(8080));
+  const namespacesFolder = join(folder, 'netns');
+  await mkdir(namespacesFolder);
+  await writeFile(join(namespacesFolder, 'web2'), '');
+  const localTasks = fileLocalTasks({ path, node: 'alpha', namespacesFolder, pollMilliseconds: 60_000, settleMilliseconds: 5 });
+  running.push(localTasks.follow(recorder, stop.signal));
+  await recorder.until('local:');
+  expect(recorder.log).toEqual(['local: ']);
+
+  await writeFile(join(namespacesFolder, 'web1'), '');
+  await recorder.until('web@10.9.0.2');
+  await rm(join(namespacesFolder, 'web1'));
+  await recorder.until('local: ', 3);
+
+  expect(recorder.log).toEqual(['local: ', `local: web@10.9.0.2=${join(namespacesFolder, 'web1')}`, 'local: ']);
+});
