@@ -1,42 +1,55 @@
-/** Puts the pieces together as the settings say: source, local tasks, kernel, controller. */
-import { SavedState } from '../cluster/saved-state.js';
+/** Puts the pieces together as the settings say: source, local tasks, kernel, controller. Loads only what they ask for. */
+import { hostname } from 'node:os';
 import type { ClusterSource, LocalTasks } from '../cluster/source.js';
-import { Controller } from '../controller/controller.js';
+import type { Controller } from '../controller/controller.js';
 import type { MeshKernel } from '../controller/mesh-kernel.js';
-import { Engine } from '../kernel/engine.js';
-import { silentLogger, type Logger } from '../log.js';
-import type { Change } from '../kernel/change.js';
+import type { Logger } from '../log.js';
 import type { Settings } from '../settings.js';
 import { readVersion } from '../version.js';
-import { identityInSwarm, rememberedIdentity, type NodeIdentity } from './node-identity.js';
+import { identityInFile, identityInSwarm, rememberedIdentity, type NodeIdentity } from './node-identity.js';
 
-export interface Assembly {
+/** Not log.ts's own: that would load winston for a look. */
+const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+interface Cluster {
   readonly source: ClusterSource;
   readonly localTasks: LocalTasks;
-  readonly kernel: MeshKernel;
   /** Rejects with what to do where this node is not one that can be served. */
   readonly identify: (signal: AbortSignal) => Promise<NodeIdentity>;
 }
 
-export async function assemble(settings: Settings, logger: Logger = silentLogger): Promise<Assembly> {
-  const cluster = await clusterOf(settings, logger);
-  return { ...cluster, kernel: await Engine.open({ settings }) };
+export interface Assembly extends Cluster {
+  readonly kernel: MeshKernel;
+}
+
+/** For a look; nothing is followed. */
+export async function assemble(settings: Settings): Promise<Assembly> {
+  const [cluster, kernel] = await Promise.all([clusterOf(settings, quiet), openKernel(settings)]);
+  return { ...cluster, kernel };
 }
 
 export async function assembleController(settings: Settings, logger: Logger, signal: AbortSignal): Promise<Controller> {
-  const { source, localTasks, identify } = await clusterOf(settings, logger);
+  const [{ Controller }, { SavedState }, { source, localTasks, identify }] = await Promise.all([
+    import('../controller/controller.js'),
+    import('../cluster/saved-state.js'),
+    clusterOf(settings, logger),
+  ]);
   const node = await identify(signal);
-  const kernel = await Engine.open({ settings });
-  const store = new SavedState(settings.stateFolder);
-  return new Controller({ version: readVersion(), settings, node, source, localTasks, kernel, store, logger });
+  const kernel = await openKernel(settings);
+  return new Controller({ version: readVersion(), settings, node, source, localTasks, kernel, store: new SavedState(settings.stateFolder), logger });
 }
 
-function clusterOf(settings: Settings, logger: Logger): Promise<Omit<Assembly, 'kernel'>> {
-  if (settings.source.kind === 'docker') return dockerCluster(settings.source.socket, settings, logger);
-  throw new Error('file source is not put in yet');
+async function openKernel(settings: Settings): Promise<MeshKernel> {
+  const { Engine } = await import('../kernel/engine.js');
+  return Engine.open({ settings });
 }
 
-async function dockerCluster(socket: string, settings: Settings, logger: Logger): Promise<Omit<Assembly, 'kernel'>> {
+function clusterOf(settings: Settings, logger: Logger): Promise<Cluster> {
+  const { source } = settings;
+  return source.kind === 'docker' ? dockerCluster(source.socket, settings, logger) : fileCluster(source.path, settings);
+}
+
+async function dockerCluster(socket: string, settings: Settings, logger: Logger): Promise<Cluster> {
   const [{ dockerSource }, { dockerLocalTasks }, { dockerSwarmInfo }, { DockerTimeoutError, DockerUnreachableError }] = await Promise.all([
     import('../cluster/docker/docker-source.js'),
     import('../cluster/docker/local-tasks.js'),
@@ -56,11 +69,12 @@ async function dockerCluster(socket: string, settings: Settings, logger: Logger)
   };
 }
 
-export interface CleanupResult {
-  readonly removed: readonly Change[];
-  readonly failed: readonly { readonly change: Change; readonly message: string }[];
-}
-
-export function assembleCleanup(_settings: Settings): Promise<(options: { readonly dryRun: boolean }) => Promise<CleanupResult>> {
-  return Promise.reject(new Error('cleanup is not put in yet'));
+async function fileCluster(path: string, settings: Settings): Promise<Cluster> {
+  const [{ fileSource }, { fileLocalTasks }] = await Promise.all([import('../cluster/file/file-source.js'), import('../cluster/file/local-tasks.js')]);
+  const source = fileSource({ path });
+  return {
+    source,
+    localTasks: fileLocalTasks({ path, node: settings.node ?? hostname() }),
+    identify: (signal) => identityInFile(settings, source, signal),
+  };
 }

@@ -1,4 +1,6 @@
 /** `routemesh cleanup`: removes everything of ours from the node. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Change } from '../kernel/change.js';
 import { AlreadyRunningError, runningController } from '../server/controller-claim.js';
 import type { Settings } from '../settings.js';
@@ -18,11 +20,17 @@ export async function runCleanup(settings: Settings, flags: CleanupFlags, output
     const reason = `${new AlreadyRunningError(running.pid).message.split('.', 1)[0] ?? ''}, and would build everything again`;
     throw new Error(`${reason}. Stop it first (\`systemctl stop routemesh\`), or use --force.`);
   }
-  const { assembleCleanup } = await import('./assembly.js');
-  const { removed, failed } = await (await assembleCleanup(settings))({ dryRun: flags.dryRun });
+  const { cleanup } = await import('../kernel/cleanup.js');
+  const { removed, failed } = await cleanup({ settings, dryRun: flags.dryRun });
+  if (!flags.dryRun && failed.length === 0) await forgetState(settings.stateFolder);
   if (flags.json) writeJson(output, { dryRun: flags.dryRun, removed, failed });
   else output.write(renderCleanup(removed, failed, flags.dryRun, output));
   return failed.length === 0 ? exitCodes.fine : exitCodes.failed;
+}
+
+/** What a controller remembers of a cluster has no meaning once its node holds nothing of it. */
+async function forgetState(folder: string): Promise<void> {
+  for (const file of ['cluster-state.json', 'node.json']) await rm(join(folder, file), { force: true });
 }
 
 export interface CleanupFailure {

@@ -19,7 +19,7 @@ export function countChanges(changes: readonly Change[]): PlanCounts {
   return { add: count('add'), change: count('change'), remove: count('remove') };
 }
 
-/** `ports` give the tasks their names; null where there is no plan (cleanup). */
+/** `ports` give the tasks their names; cleanup has none, and knows tasks by their namespaces. */
 export function renderChanges(changes: readonly Change[], ports: NodePlan['ports'], output: Pick<Output, 'colours'>): string[] {
   const { colours } = output;
   const paints: Readonly<Record<Action, (text: string) => string>> = { add: colours.green, change: colours.yellow, remove: colours.red };
@@ -39,7 +39,7 @@ function placeTitle(place: Change['place'], ports: NodePlan['ports']): string {
   if (!place.startsWith('task:')) return place;
   const id = place.slice('task:'.length);
   const name = ports.flatMap((port) => port.backends).find((backend) => backend.taskId === id)?.taskName;
-  return printable(name === undefined ? `task ${id}` : `task ${name} (${id.slice(0, 12)})`);
+  return printable(name === undefined ? `task in ${id}` : `task ${name} (${id.slice(0, 12)})`);
 }
 
 export function renderPlan(changes: readonly Change[], plan: NodePlan, output: Output): string {

@@ -9,7 +9,7 @@ import { defaultSettings, type Settings } from '../settings.js';
 import { didYouMean } from './did-you-mean.js';
 import { ConfigurationError } from './error.js';
 import { readConfigurationFile } from './file.js';
-import { configurationKeys, configurationSchema, flagOf, variableOf, type Configuration, type ConfigurationKey } from './options.js';
+import { configurationKeys, configurationSchemas, flagOf, variableOf, type Configuration, type ConfigurationKey } from './options.js';
 
 export const defaultConfigurationPath = '/etc/routemesh/config.yaml';
 
@@ -73,9 +73,9 @@ function checkLayer(values: Readonly<Record<string, unknown>>, problems: string[
       problems.push(`${placeOf(key)}Unknown key ${quoteForPeople(key)}.${didYouMean(key, configurationKeys) || ` Known are ${configurationKeys.join(', ')}.`}`);
       continue;
     }
-    const result = configurationSchema.shape[key].safeParse(value);
-    if (result.success) layer[key] = result.data;
-    else problems.push(`${placeOf(key)}Expected \`${nameOf(key)}\` to be ${result.error.issues[0]?.message ?? 'something else'}, got ${printed(value)}.`);
+    const parsed = configurationSchemas[key].parse(value);
+    if ('expected' in parsed) problems.push(`${placeOf(key)}Expected \`${nameOf(key)}\` to be ${parsed.expected}, got ${printed(value)}.`);
+    else layer[key] = parsed.accepted;
   }
   return layer;
 }

@@ -2,13 +2,13 @@
  * Every setting once: its key in the file, from which flag (`--gateway-subnet`) and environment variable
  * (`ROUTEMESH_GATEWAY_SUBNET`) follow, what it may be, what it is for.
  */
-import { z } from 'zod';
 import { logFormats, logLevels } from '../log-options.js';
 import { defaultSettings } from '../settings.js';
-import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, oneOf, portList, socketPath } from './values.js';
+import { oneOf, type Schema } from './schema.js';
+import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, portList, socketPath } from './values.js';
 
 /** Keys of the configuration file; a layer (flags, environment, file) holds some of them. */
-export const configurationSchema = z.strictObject({
+export const configurationSchemas = {
   source: oneOf(['docker', 'file']),
   dockerSocket: socketPath,
   clusterFile: absolutePath,
@@ -24,10 +24,10 @@ export const configurationSchema = z.strictObject({
   controlSocket: socketPath,
   logLevel: oneOf(logLevels),
   logFormat: oneOf(logFormats),
-});
+};
 
-export type Configuration = z.infer<typeof configurationSchema>;
-export type ConfigurationKey = keyof Configuration;
+export type ConfigurationKey = keyof typeof configurationSchemas;
+export type Configuration = { readonly [Key in ConfigurationKey]: (typeof configurationSchemas)[Key] extends Schema<infer Value> ? Value : never };
 
 export interface OptionDescription {
   /** Stands for the value in the help: `--resync DURATION`. */

@@ -4,8 +4,8 @@
  */
 import { isAbsolute } from 'node:path';
 import { isIPv4 } from 'node:net';
-import { z } from 'zod';
 import { protocols } from '../cluster/state.js';
+import { text, textList } from './schema.js';
 
 /** IFNAMSIZ of linux/if.h is 16 with the closing NUL. */
 const longestInterfaceName = 15;
@@ -23,42 +23,28 @@ const takenChains = new Set([
   'SYNPROXY', 'TEE', 'TOS', 'TTL', 'DNPT', 'SNPT', 'CLUSTERIP', 'ULOG',
 ]);
 
-export function oneOf<const Word extends string>(words: readonly Word[]) {
-  return z.enum(words, { error: `one of ${words.join(', ')}` });
-}
-
-function text(what: string, accept: (value: string) => boolean) {
-  return z.string({ error: what }).refine(accept, { error: what });
-}
-
 /** A network interface or a network namespace of ours; one alphabet for both. */
 export const interfaceName = text(
   `a name of 1 to ${longestInterfaceName} characters out of letters, digits, "_" and "-", the first a letter, such as mesh_sbox`,
   (value) => value.length <= longestInterfaceName && /^[A-Za-z][A-Za-z0-9_-]*$/.test(value),
-);
+)
+  // net/ipv4/conf/all and default are not devices, and lo is everybody's.
+  .refine((value) => !['all', 'default', 'lo'].includes(value), 'a name that the kernel does not use itself');
 
 export const chainName = text(
   `a chain name of 1 to ${longestChainName} characters out of capitals, digits, "_" and "-", such as MESH-INGRESS`,
   (value) => value.length <= longestChainName && /^[A-Z][A-Z0-9_-]*$/.test(value),
 )
-  .refine((value) => !takenChains.has(value), { error: 'a chain of its own: this word is a built-in chain or target of iptables' })
-  .refine((value) => !value.startsWith('DOCKER'), { error: "a chain of its own: names that start with DOCKER are dockerd's" });
+  .refine((value) => !takenChains.has(value), 'a chain of its own: this word is a built-in chain or target of iptables')
+  .refine((value) => !value.startsWith('DOCKER'), "a chain of its own: names that start with DOCKER are dockerd's");
 
 const subnetExample = 'an IPv4 subnet such as 172.30.0.0/24';
 
 export const gatewaySubnet = text(subnetExample, (value) => parseSubnet(value) !== null)
-  .refine((value) => fits(value, (subnet) => subnet.prefixLength >= 8 && subnet.prefixLength <= 30), {
-    error: `${subnetExample}, with room for two hosts (a prefix length of 8 to 30)`,
-  })
-  .refine((value) => fits(value, (subnet) => subnet.first === subnet.address), {
-    error: 'a subnet without host bits: its first address, such as 172.30.0.0/24',
-  })
-  .refine((value) => fits(value, isForUnicast), {
-    error: `${subnetExample}, of addresses that hosts may have (not 0/8, not loopback, multicast or reserved)`,
-  })
-  .refine((value) => fits(value, (subnet) => !overlaps(subnet, routerAddresses)), {
-    error: 'a subnet outside of 100.64.0.0/10, in which the router addresses are',
-  });
+  .refine((value) => fits(value, (subnet) => subnet.prefixLength >= 8 && subnet.prefixLength <= 30), `${subnetExample}, with room for two hosts (a prefix length of 8 to 30)`)
+  .refine((value) => fits(value, (subnet) => subnet.first === subnet.address), 'a subnet without host bits: its first address, such as 172.30.0.0/24')
+  .refine((value) => fits(value, isForUnicast), `${subnetExample}, of addresses that hosts may have (not 0/8, not loopback, multicast or reserved)`)
+  .refine((value) => fits(value, (subnet) => !overlaps(subnet, routerAddresses)), 'a subnet outside of 100.64.0.0/10, in which the router addresses are');
 
 export interface Subnet {
   /** Unsigned 32-bit numbers. */
@@ -100,19 +86,14 @@ const absolutePathExample = 'an absolute path without control characters, such a
 
 export const absolutePath = text(absolutePathExample, (value) => isAbsolute(value) && value.length <= 4095 && !/\p{Cc}/u.test(value));
 
-export const socketPath = absolutePath.refine((value) => Buffer.byteLength(value) <= longestSocketPath, {
-  error: `an absolute path of at most ${longestSocketPath} bytes: the kernel takes no longer one for a unix socket`,
-});
+export const socketPath = absolutePath.refine((value) => Buffer.byteLength(value) <= longestSocketPath, `an absolute path of at most ${longestSocketPath} bytes: the kernel takes no longer one for a unix socket`);
 
 export const hostName = text('the name or the id of a node, of 1 to 253 letters, digits, ".", "_" and "-"', (value) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(value));
 
 const portListExample = `a list of protocol/number (${protocols.join(', ')}; 1 to 65535), such as tcp/22,udp/4789`;
 
-/** A YAML list, or one string with commas from a flag or the environment; an empty one reserves nothing. */
-export const portList = z
-  .union([z.string(), z.array(z.string())], { error: portListExample })
-  .transform((value) => (typeof value === 'string' ? value.split(',') : value).map((word) => word.trim()).filter((word) => word !== ''))
-  .refine((words) => words.every(isPort), { error: portListExample });
+/** An empty list reserves nothing. */
+export const portList = textList(portListExample).refine((words) => words.every(isPort), portListExample);
 
 function isPort(word: string): boolean {
   const match = /^([a-z]+)\/([1-9]\d{0,4})$/.exec(word);
@@ -123,11 +104,10 @@ const durationExample = 'a duration with its unit, from 1s to 1h, such as 2500ms
 const millisecondsOf: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Becomes milliseconds. */
-export const duration = z
-  .string({ error: durationExample })
+export const duration = text(durationExample)
   .transform((value) => {
     const match = /^(\d{1,7})(ms|s|m|h)$/.exec(value.trim());
     return match === null ? Number.NaN : Number(match[1]) * (millisecondsOf[match[2] ?? ''] ?? Number.NaN);
   })
-  .refine((milliseconds) => milliseconds >= 1000 && milliseconds <= 3_600_000, { error: durationExample });
+  .refine((milliseconds) => milliseconds >= 1000 && milliseconds <= 3_600_000, durationExample);
 

@@ -105,7 +105,7 @@ describe('what is wrong with a configuration', () => {
 
 describe('values that reach the kernel', () => {
   it.each([
-    'sandbox: ../etc', 'sandbox: sixteen_letters_', 'gatewayBridge: "a b"', 'gatewayBridge: -x', 'fabric: "a\\nb"', 'fabric: ""', 'sandbox: 7',
+    'sandbox: ../etc', 'sandbox: sixteen_letters_', 'gatewayBridge: "a b"', 'gatewayBridge: -x', 'fabric: "a\\nb"', 'fabric: ""', 'sandbox: 7', 'gatewayBridge: all', 'gatewayBridge: lo',
     'chain: "X -j ACCEPT"', 'chain: "A\\nCOMMIT"', 'chain: ACCEPT', 'chain: FORWARD', 'chain: DOCKER-USER', 'chain: mesh', `chain: ${'A'.repeat(29)}`,
     'gatewaySubnet: 172.030.0.0/24', 'gatewaySubnet: 172.30.0.1/24', 'gatewaySubnet: 172.30.0.0/31', 'gatewaySubnet: 0.0.0.0/0', 'gatewaySubnet: 127.0.0.0/8',
     'gatewaySubnet: 224.0.0.0/24', 'gatewaySubnet: 100.100.0.0/16', 'gatewaySubnet: "fd00::/64"', 'gatewaySubnet: 172.30.0.0/24 -j DROP',
