@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { background, lab, on, shell } from './support/lab.js';
+import { nodeAddress, removeMesh, served, startMesh, stopMesh } from './support/mesh.js';
+import { createService, removeServices, tasksRunning, updateService } from './support/swarm.js';
+
+/** Two services alike: ours is served by routemesh, theirs by dockerd's ingress, on one node and in one run. */
+const ours = { name: 'ours', url: `http://${nodeAddress}:8080` };
+const theirs = { name: 'theirs', url: `http://${nodeAddress}:8180` };
+
+interface LoadReport {
+  readonly requests: { readonly ok: number; readonly failed: number };
+  readonly streams: { readonly opened: number; readonly cut: number; readonly failed: number; readonly ended: number };
+  readonly failures: readonly unknown[];
+}
+
+interface Load {
+  /** Ends the load and gives its report. */
+  finish(): Promise<LoadReport>;
+}
+
+/** New connections all the time, and some that stream for a minute; resolves once each of them has had an answer. */
+async function load(url: string, id: string): Promise<Load> {
+  const running = background(
+    'client', 'bash', '-c',
+    `exec /run/lab/bin/load --url ${url}/who --stream-url '${url}/stream?s=60' --parallel 4 --pause 50 --streams 3 --duration 300 --announce >/tmp/load-${id}.out & echo $! >/tmp/load-${id}.pid; wait`,
+  );
+  await shell('client', `until grep -q loading /tmp/load-${id}.out 2>/dev/null; do sleep 0.1; done`);
+  return {
+    finish: async () => {
+      await shell('client', `kill -TERM $(cat /tmp/load-${id}.pid)`);
+      await running.output;
+      return JSON.parse(await shell('client', `grep -v loading /tmp/load-${id}.out; rm /tmp/load-${id}.out`)) as LoadReport;
+    },
+  };
+}
+
+/** What a user would have lost. */
+function losses({ requests, streams }: LoadReport) {
+  return { failedRequests: requests.failed, cutStreams: streams.cut, failedStreams: streams.failed };
+}
+
+const nothingLost = { failedRequests: 0, cutStreams: 0, failedStreams: 0 };
+
+beforeAll(async () => {
+  // A well-behaved server: told to stop, it goes on accepting for a moment and finishes what it has begun.
+  const polite = ['--env', 'GRACE_MS=2000', '--env', 'DRAIN_MS=70000', '--stop-grace-period', '80s', '--update-order', 'start-first', '--update-delay', '1s'];
+  await createService(ours.name, ['--publish', '8080:80', ...polite], 2);
+  await createService(theirs.name, ['--publish', '8180:80', '--label', 'routemesh.enabled=false', ...polite], 2);
+  await startMesh();
+  await served({ 'tcp/8080': 2 });
+}, 240_000);
+
+afterAll(async () => {
+  await removeServices(ours.name, theirs.name);
+  await removeMesh();
+}, 240_000);
+
+describe('under load, beside dockerd’s ingress', () => {
+  it.each([
+    ['a rolling update', () => both((name) => updateService(name, '--force')), 2],
+    ['a scale down', () => both((name) => on('h1')('docker', 'service', 'scale', '--detach', `${name}=1`)), 1],
+  ])('%s loses no connection that dockerd keeps', async (_name, change, replicas) => {
+    const loads = await Promise.all([load(ours.url, ours.name), load(theirs.url, theirs.name)]);
+    await change();
+    await both((name) => tasksRunning(name, replicas));
+    const [our, their] = await Promise.all(loads.map((each) => each.finish()));
+    if (our === undefined || their === undefined) throw new Error('a load did not report');
+    console.info(`routemesh ${JSON.stringify(losses(our))} of ${our.requests.ok}, dockerd ${JSON.stringify(losses(their))} of ${their.requests.ok}`);
+    expect(our.requests.ok).toBeGreaterThan(20);
+    expect(our.requests.failed).toBeLessThanOrEqual(their.requests.failed);
+    expect(our.streams.cut).toBeLessThanOrEqual(their.streams.cut);
+    expect(our.streams.failed).toBeLessThanOrEqual(their.streams.failed);
+  }, 400_000);
+});
+
+describe('under load, what happens to the controller', () => {
+  beforeAll(async () => {
+    await on('h1')('docker', 'service', 'scale', '--detach', `${ours.name}=2`);
+    await tasksRunning(ours.name, 2);
+    await served({ 'tcp/8080': 2 });
+  }, 200_000);
+
+  it.each([
+    ['a kill -9 and a restart', () => lab(['mesh', 'h1', 'kill']).then(() => startMesh())],
+    ['an upgrade (stop, start)', () => stopMesh().then(() => startMesh())],
+  ])('%s loses nothing at all', async (_name, change) => {
+    const running = await load(ours.url, ours.name);
+    await change();
+    await served({ 'tcp/8080': 2 });
+    const report = await running.finish();
+    expect(report.requests.ok).toBeGreaterThan(20);
+    expect({ ...losses(report), failures: report.failures }).toEqual({ ...nothingLost, failures: [] });
+  }, 200_000);
+});
+
+async function both(work: (name: string) => Promise<unknown>): Promise<void> {
+  await Promise.all([work(ours.name), work(theirs.name)]);
+}
+
