@@ -2,7 +2,7 @@
  * Names, subnets and intervals that the plan and the controller go by. `configuration/` reads them from flags,
  * environment and the configuration file; the defaults are the ones of the documentation.
  */
-import type { LogOptions } from './log-options.js';
+import type { LogOptions } from './log.js';
 
 /** Where the cluster state is read from. */
 export type SourceSettings =

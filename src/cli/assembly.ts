@@ -3,13 +3,10 @@ import { hostname } from 'node:os';
 import type { ClusterSource, LocalTasks } from '../cluster/source.js';
 import type { Controller } from '../controller/controller.js';
 import type { MeshKernel } from '../controller/mesh-kernel.js';
-import type { Logger } from '../log.js';
+import { silentLogger, type Logger } from '../log.js';
 import type { Settings } from '../settings.js';
 import { readVersion } from '../version.js';
 import { identityInFile, identityInSwarm, rememberedIdentity, type NodeIdentity } from './node-identity.js';
-
-/** Not log.ts's own: that would load winston for a look. */
-const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 interface Cluster {
   readonly source: ClusterSource;
@@ -24,7 +21,7 @@ export interface Assembly extends Cluster {
 
 /** For a look; nothing is followed. */
 export async function assemble(settings: Settings): Promise<Assembly> {
-  const [cluster, kernel] = await Promise.all([clusterOf(settings, quiet), openKernel(settings)]);
+  const [cluster, kernel] = await Promise.all([clusterOf(settings, silentLogger), openKernel(settings)]);
   return { ...cluster, kernel };
 }
 

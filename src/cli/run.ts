@@ -1,6 +1,7 @@
 /** `routemesh run`: the controller, until SIGTERM or SIGINT. */
 import type { Controller } from '../controller/controller.js';
-import { createLogger, type Logger } from '../log.js';
+import { createLogger } from '../log-writer.js';
+import type { Logger } from '../log.js';
 import { claimNode } from '../server/controller-claim.js';
 import { startControlServer } from '../server/control-server.js';
 import type { Settings } from '../settings.js';

@@ -2,7 +2,7 @@
  * Every setting once: its key in the file, from which flag (`--gateway-subnet`) and environment variable
  * (`ROUTEMESH_GATEWAY_SUBNET`) follow, what it may be, what it is for.
  */
-import { logFormats, logLevels } from '../log-options.js';
+import { logFormats, logLevels } from '../log.js';
 import { defaultSettings } from '../settings.js';
 import { oneOf, type Schema } from './schema.js';
 import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, portList, socketPath } from './values.js';

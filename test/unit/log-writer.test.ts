@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { PassThrough } from 'node:stream';
 import { wantsColours } from '../../src/colours.js';
-import { createLogger, type LogOptions } from '../../src/log.js';
+import { createLogger } from '../../src/log-writer.js';
+import type { LogOptions } from '../../src/log.js';
 
 function logged(options: LogOptions, write: (logger: ReturnType<typeof createLogger>) => void): string {
   const stream = new PassThrough();
@@ -9,7 +10,7 @@ function logged(options: LogOptions, write: (logger: ReturnType<typeof createLog
   return String(stream.read() ?? '');
 }
 
-describe('log', () => {
+describe('the log', () => {
   it('writes one JSON object a line, so that a log shipper can read it', () => {
     const text = logged({ level: 'info', format: 'auto' }, (logger) => {
       logger.info('Synchronised', { changes: 3, reason: 'poll' });
