@@ -5,6 +5,9 @@ import type { RawCluster, RawObject } from './raw.js';
 /** Task states before `running`, in swarmkit's order (api/types.proto, TaskState). */
 const startingStates: ReadonlySet<string> = new Set(['new', 'allocated', 'pending', 'assigned', 'accepted', 'preparing', 'ready', 'starting']);
 
+/** `ready`: it runs once the restart delay is over, or the task before it has stopped. */
+const desiredLives: ReadonlySet<string> = new Set(['accepted', 'ready', 'running']);
+
 /** Ids of the services whose tasks are about to change. */
 export function convergingServices(raw: RawCluster): Set<string> {
   const converging = new Set<string>();
@@ -13,9 +16,11 @@ export function convergingServices(raw: RawCluster): Set<string> {
     const serviceId = idOf(task, 'ServiceID');
     if (serviceId === null) continue;
     const state = textOf(task, 'Status', 'State') ?? '';
-    const desiresRunning = textOf(task, 'DesiredState') === 'running';
-    if (desiresRunning) wanted.set(serviceId, (wanted.get(serviceId) ?? 0) + 1);
-    if ((state === 'running') !== desiresRunning && (state === 'running' || startingStates.has(state))) converging.add(serviceId);
+    const desired = textOf(task, 'DesiredState') ?? '';
+    if (desired === 'running') wanted.set(serviceId, (wanted.get(serviceId) ?? 0) + 1);
+    const isStopping = state === 'running' && desired !== 'running';
+    const isStarting = startingStates.has(state) && desiredLives.has(desired);
+    if (isStopping || isStarting) converging.add(serviceId);
   }
   for (const service of raw.services) {
     const id = idOf(service, 'ID');

@@ -1,4 +1,5 @@
 /** What can be wrong with Docker, each with its remedy. */
+import { isNativeError } from 'node:util/types';
 
 export class DockerError extends Error {
   override readonly name: string = 'DockerError';
@@ -30,7 +31,8 @@ export class NotSwarmManagerError extends DockerError {
 /** Makes a typed error of whatever dockerode rejects with. `doing` is told only where it matters: the same trouble has the same words. */
 export function dockerError(error: unknown, target: string, doing: string): DockerError {
   if (error instanceof DockerError) return error;
-  const cause = error instanceof Error ? error : new Error(String(error));
+  // Not `instanceof`: an error of another realm (a vm, a test runner) is an error as well.
+  const cause = isNativeError(error) ? error : new Error(String(error));
   const { code, statusCode } = cause as Error & { code?: unknown; statusCode?: unknown };
   const said = cause.message.trim();
   if (typeof statusCode === 'number') return answerError(cause, said, statusCode, target, doing);

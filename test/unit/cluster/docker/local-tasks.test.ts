@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { dockerLocalTasks, localTaskOf } from '../../../../src/cluster/docker/local-tasks.js';
+import { Recorder } from '../recorder.js';
+import { FakeDockerd } from './fake-dockerd.js';
+
+const one = 'c1c1';
+const two = 'c2c2';
+
+let folder: string;
+let dockerd: FakeDockerd;
+let recorder: Recorder;
+let running: Promise<void>;
+let stop: AbortController;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'routemesh-local-'));
+  dockerd = new FakeDockerd(join(folder, 'docker.sock'));
+  dockerd.containers.set(one, { taskId: 'task1', pid: 4711 });
+  await dockerd.start();
+  recorder = new Recorder();
+  stop = new AbortController();
+  running = dockerLocalTasks({ socket: dockerd.socket, resyncMilliseconds: 600_000 }).follow(recorder, stop.signal);
+  await recorder.until('task1=/proc/4711/ns/net');
+  while (dockerd.openStreams === 0) await sleep(2);
+  await sleep(100);
+});
+
+afterEach(async () => {
+  stop.abort();
+  await running;
+  await dockerd.stop();
+  await rm(folder, { recursive: true });
+});
+
+test('a task that starts is found, one that dies leaves at once and without a question', async () => {
+  dockerd.containers.set(two, { taskId: 'task2', pid: 4712 });
+  dockerd.event('container', 'start', two);
+  await recorder.until('task2=/proc/4712/ns/net');
+
+  dockerd.failure = 'hang';
+  dockerd.event('container', 'die', one);
+  await recorder.until('local: task2=/proc/4712/ns/net');
+
+  expect(recorder.log).toHaveLength(3);
+});
+
+test('a task that dies while it is asked about does not come back from the dead', async () => {
+  let open: () => void = () => undefined;
+  dockerd.inspectionGate = new Promise((resolve) => (open = resolve));
+  dockerd.containers.set(two, { taskId: 'task2', pid: 4712 });
+  dockerd.event('container', 'start', two);
+  await sleep(50);
+  dockerd.event('container', 'die', two);
+  await sleep(50);
+  open();
+  await sleep(100);
+
+  expect(recorder.count('task2')).toBe(0);
+});
+
+test('deaths in a gap of the stream are found by a new list', async () => {
+  dockerd.containers.delete(one);
+  dockerd.cutStreams();
+
+  await recorder.until('local:', 2);
+  expect(recorder.log.at(-1)).toBe('local: ');
+});
+
+test('while Docker is away the last good list stays, and its return is told', async () => {
+  await dockerd.stop();
+  await recorder.until('unavailable');
+  await dockerd.start();
+
+  await recorder.until('task1=/proc/4711/ns/net', 2);
+  expect(recorder.count('local: /')).toBe(0);
+});
+
+test('a container that is no task, or has no process, is no local task', () => {
+  const container = (labels: unknown, state: unknown) => ({ Config: { Labels: labels }, State: state });
+  const label = { 'com.docker.swarm.task.id': 'task1' };
+
+  expect(localTaskOf(container(label, { Running: true, Pid: 4711 }))).toEqual({ taskId: 'task1', namespace: '/proc/4711/ns/net' });
+  expect(localTaskOf(container(null, { Running: true, Pid: 4711 }))).toBeNull();
+  expect(localTaskOf(container(label, { Running: false, Pid: 0 }))).toBeNull();
+  expect(localTaskOf(container(label, { Running: true, Pid: 0 }))).toBeNull();
+  expect(localTaskOf(container(label, { Running: true, Pid: '1/../..' }))).toBeNull();
+  expect(localTaskOf(container({ 'com.docker.swarm.task.id': '../x' }, { Running: true, Pid: 4711 }))).toBeNull();
+  expect(localTaskOf(null)).toBeNull();
+});
