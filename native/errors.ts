@@ -20,6 +20,9 @@ const ERRNO_NAMES: ReadonlyMap<number, string> = new Map([
   [constants.errno.EOPNOTSUPP, 'EOPNOTSUPP'],
 ]);
 
+/** Node makes this map anew at each call. */
+const ERRNO_MEANINGS = getSystemErrorMap();
+
 /** Name of a positive errno: 17 → "EEXIST"; a number unknown here → "errno 4242". */
 export function errnoName(errno: number): string {
   return ERRNO_NAMES.get(errno) ?? `errno ${errno}`;
@@ -27,7 +30,7 @@ export function errnoName(errno: number): string {
 
 /** Name and meaning of a positive errno: 17 → "EEXIST (file already exists)". */
 export function describeErrno(errno: number): string {
-  const meaning = getSystemErrorMap().get(-errno)?.[1];
+  const meaning = ERRNO_MEANINGS.get(-errno)?.[1];
   return meaning === undefined ? errnoName(errno) : `${errnoName(errno)} (${meaning})`;
 }
 

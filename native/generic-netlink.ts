@@ -4,7 +4,7 @@ import { AttributeMap, concatenate, encodeAttributes, string } from './netlink/a
 import { NETLINK_GENERIC } from './netlink/constants.js';
 import { NetlinkDecodeError, NetlinkError } from './netlink/errors.js';
 import type { NetlinkMessage, NetlinkResult, ReceivedMessage } from './netlink/message.js';
-import { NetlinkSocket } from './netlink/socket.js';
+import { NetlinkSocket, throwFirstRefusal } from './netlink/socket.js';
 import type { NetworkNamespace } from './netns.js';
 
 /** The family that knows the others: "nlctrl". */
@@ -67,10 +67,9 @@ export class GenericNetlinkSocket {
 
   /** The replies to one command that reads. Throws NetlinkError when it is refused. */
   ask(command: GenericCommand): GenericReply[] {
-    const [result] = this.request([command]);
-    if (result === undefined) return [];
-    if (!result.ok) throw result.error;
-    return result.replies.map(decodeGenericReply);
+    const results = this.request([command]);
+    throwFirstRefusal(results);
+    return results.flatMap((result) => (result.ok ? result.replies.map(decodeGenericReply) : []));
   }
 
   /** Reads a whole table. */

@@ -87,7 +87,7 @@ export function decodeDestination(attributes: AttributeMap, serviceFamily: Addre
     activeConnections: attributes.u32(IPVS_DEST_ATTR_ACTIVE_CONNS) ?? 0,
     inactiveConnections: attributes.u32(IPVS_DEST_ATTR_INACT_CONNS) ?? 0,
     persistentConnections: attributes.u32(IPVS_DEST_ATTR_PERSIST_CONNS) ?? 0,
-    statistics: decodeStatistics(attributes.nested(IPVS_DEST_ATTR_STATS64), attributes.nested(IPVS_DEST_ATTR_STATS)),
+    statistics: decodeStatistics(attributes, IPVS_DEST_ATTR_STATS64, IPVS_DEST_ATTR_STATS),
   };
 }
 

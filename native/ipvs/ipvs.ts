@@ -4,6 +4,7 @@ import { GenericNetlinkSocket } from '../generic-netlink.js';
 import { encodeAttributes, nested, type AttributeMap } from '../netlink/attributes.js';
 import { NetlinkDecodeError, NetlinkError } from '../netlink/errors.js';
 import type { NetlinkResult } from '../netlink/message.js';
+import { throwFirstRefusal } from '../netlink/socket.js';
 import type { NetworkNamespace } from '../netns.js';
 import {
   IPVS_CMD_ATTR_DEST, IPVS_CMD_ATTR_SERVICE, IPVS_CMD_ATTR_TIMEOUT_TCP, IPVS_CMD_ATTR_TIMEOUT_TCP_FIN, IPVS_CMD_ATTR_TIMEOUT_UDP,
@@ -53,9 +54,7 @@ export class Ipvs {
 
   /** As `request`, but throws the first refusal after all were tried. */
   execute(requests: readonly IpvsRequest[]): void {
-    for (const result of this.request(requests)) {
-      if (!result.ok) throw result.error;
-    }
+    throwFirstRefusal(this.request(requests));
   }
 
   /** Makes each service be there with these settings, whatever was before. Results in order. */

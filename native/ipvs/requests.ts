@@ -25,7 +25,11 @@ export function deleteService(service: ServiceKey): IpvsRequest {
   return request(IPVS_CMD_DEL_SERVICE, `delete virtual service ${formatServiceKey(service)}`, [keyAttribute(service)]);
 }
 
-/** EEXIST (and no change at all) when it is there: see Ipvs.ensureDestinations. ESRCH when there is no such service. */
+/**
+ * EEXIST (and no change at all) when it is there: see Ipvs.ensureDestinations. ESRCH when there is no such service.
+ * EINVAL for an IPv4 address that is not unicast, which in a namespace that never had an address is every one: bring its
+ * loopback up first (ip_vs_new_dest() asks inet_addr_type(), which knows no unicast without a local table).
+ */
 export function addDestination(service: ServiceKey, destination: NewDestination): IpvsRequest {
   return destinationRequest(IPVS_CMD_NEW_DEST, 'add', service, destination, encodeDestination(destination));
 }

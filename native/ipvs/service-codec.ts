@@ -127,7 +127,7 @@ export function decodeService(attributes: AttributeMap): ObservedVirtualService 
     schedulerFlags: { flag1: isSet(IP_VS_SVC_F_SCHED1), flag2: isSet(IP_VS_SVC_F_SCHED2), flag3: isSet(IP_VS_SVC_F_SCHED3) },
     persistenceEngine: attributes.string(IPVS_SVC_ATTR_PE_NAME),
     flags,
-    statistics: decodeStatistics(attributes.nested(IPVS_SVC_ATTR_STATS64), attributes.nested(IPVS_SVC_ATTR_STATS)),
+    statistics: decodeStatistics(attributes, IPVS_SVC_ATTR_STATS64, IPVS_SVC_ATTR_STATS),
   };
 }
 

@@ -7,15 +7,15 @@ import {
 } from './constants.js';
 import type { IpvsStatistics } from './types.js';
 
-/** From STATS64 (Linux 4.1 and later) where there is one, else from STATS. */
-export function decodeStatistics(stats64: AttributeMap | undefined, stats: AttributeMap | undefined): IpvsStatistics {
-  const read = (type: number): bigint => {
-    const wide = stats64?.u64(type);
-    if (wide !== undefined) return wide;
-    const narrow = stats?.bytes(type);
-    if (narrow?.length === 8) return stats?.u64(type) ?? 0n;
-    return BigInt(stats?.u32(type) ?? 0);
-  };
+/**
+ * From STATS64 (Linux 4.1 and later) where there is one, else from STATS.
+ * @param type64 attribute of STATS64 in `attributes`
+ * @param type attribute of STATS
+ */
+export function decodeStatistics(attributes: AttributeMap, type64: number, type: number): IpvsStatistics {
+  const wide = attributes.nested(type64);
+  const narrow = wide === undefined ? attributes.nested(type) : undefined;
+  const read = (counter: number): bigint => wide?.u64(counter) ?? readNarrow(narrow, counter);
   return {
     connections: read(IPVS_STATS_ATTR_CONNS),
     incomingPackets: read(IPVS_STATS_ATTR_INPKTS),
@@ -28,4 +28,10 @@ export function decodeStatistics(stats64: AttributeMap | undefined, stats: Attri
     incomingBytesPerSecond: read(IPVS_STATS_ATTR_INBPS),
     outgoingBytesPerSecond: read(IPVS_STATS_ATTR_OUTBPS),
   };
+}
+
+/** 32 bits; bytes are 64. */
+function readNarrow(stats: AttributeMap | undefined, counter: number): bigint {
+  if (stats?.bytes(counter)?.length === 8) return stats.u64(counter) ?? 0n;
+  return BigInt(stats?.u32(counter) ?? 0);
 }

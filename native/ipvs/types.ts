@@ -57,7 +57,7 @@ export interface ObservedVirtualService extends VirtualService {
   readonly statistics: IpvsStatistics;
 }
 
-/** Counters since the last zero, and rates per second (the kernel's estimators). */
+/** Counters since the last zero, and rates per second. The kernel's estimators refresh both every two seconds only. */
 export interface IpvsStatistics {
   readonly connections: bigint;
   readonly incomingPackets: bigint;

@@ -103,57 +103,83 @@ export function encodeAttributes(attributes: readonly (Attribute | undefined)[])
   return result;
 }
 
-/** A decoded list: the last attribute of each type, as nla_parse() keeps it; typed getters give undefined for a missing one. */
+/**
+ * A decoded list: the last attribute of each type, as nla_parse() keeps it; typed getters give undefined for a missing one.
+ * Only places are remembered, since a dump of 50,000 objects has millions of attributes.
+ */
 export class AttributeMap {
-  private readonly payloads = new Map<number, Uint8Array>();
+  private readonly offsets = new Map<number, number>();
+  private readonly view: DataView;
 
-  /** Decodes `data` to its end. Fewer than 4 bytes left over at the end are padding and ignored, as the kernel does. */
-  constructor(data: Uint8Array) {
-    for (const { type, payload } of decodeAttributes(data)) this.payloads.set(type & NLA_TYPE_MASK, payload);
+  /** Decodes `data` to its end. Fewer than 4 bytes left over at the end are padding and ignored, as the kernel does. Throws NetlinkDecodeError. */
+  constructor(private readonly data: Uint8Array) {
+    this.view = view(data);
+    for (let offset = 0; data.length - offset >= HEADER_LENGTH; offset += align(this.view.getUint16(offset, isLittleEndian))) {
+      checkLength(this.view, offset);
+      this.offsets.set(this.view.getUint16(offset + 2, isLittleEndian) & NLA_TYPE_MASK, offset);
+    }
   }
 
   has(type: number): boolean {
-    return this.payloads.has(type);
+    return this.offsets.has(type);
   }
   bytes(type: number): Uint8Array | undefined {
-    return this.payloads.get(type);
+    const offset = this.offsets.get(type);
+    return offset === undefined ? undefined : this.data.subarray(offset + HEADER_LENGTH, offset + this.view.getUint16(offset, isLittleEndian));
   }
   u8(type: number): number | undefined {
-    return this.fixed(type, 1)?.getUint8(0);
+    const offset = this.fixed(type, 1);
+    return offset === undefined ? undefined : this.view.getUint8(offset);
   }
   u16(type: number): number | undefined {
-    return this.fixed(type, 2)?.getUint16(0, isLittleEndian);
+    const offset = this.fixed(type, 2);
+    return offset === undefined ? undefined : this.view.getUint16(offset, isLittleEndian);
   }
   u16be(type: number): number | undefined {
-    return this.fixed(type, 2)?.getUint16(0);
+    const offset = this.fixed(type, 2);
+    return offset === undefined ? undefined : this.view.getUint16(offset);
   }
   u32(type: number): number | undefined {
-    return this.fixed(type, 4)?.getUint32(0, isLittleEndian);
+    const offset = this.fixed(type, 4);
+    return offset === undefined ? undefined : this.view.getUint32(offset, isLittleEndian);
   }
   i32(type: number): number | undefined {
-    return this.fixed(type, 4)?.getInt32(0, isLittleEndian);
+    const offset = this.fixed(type, 4);
+    return offset === undefined ? undefined : this.view.getInt32(offset, isLittleEndian);
   }
   u64(type: number): bigint | undefined {
-    return this.fixed(type, 8)?.getBigUint64(0, isLittleEndian);
+    const offset = this.fixed(type, 8);
+    return offset === undefined ? undefined : this.view.getBigUint64(offset, isLittleEndian);
   }
   /** Text up to the first NUL, or to the end. */
   string(type: number): string | undefined {
-    const payload = this.payloads.get(type);
+    const payload = this.bytes(type);
     if (payload === undefined) return undefined;
     const end = payload.indexOf(0);
-    return Buffer.from(end === -1 ? payload : payload.subarray(0, end)).toString();
+    return Buffer.from(payload.buffer, payload.byteOffset, end === -1 ? payload.length : end).toString();
   }
   nested(type: number): AttributeMap | undefined {
-    const payload = this.payloads.get(type);
+    const payload = this.bytes(type);
     return payload === undefined ? undefined : new AttributeMap(payload);
   }
 
-  private fixed(type: number, size: number): DataView | undefined {
-    const payload = this.payloads.get(type);
-    if (payload === undefined) return undefined;
-    if (payload.length !== size) throw new NetlinkDecodeError(`attribute ${type}: expected ${size} bytes, got ${payload.length}`);
-    return view(payload);
+  /** Where the payload of an attribute of that size begins. */
+  private fixed(type: number, size: number): number | undefined {
+    const offset = this.offsets.get(type);
+    if (offset === undefined) return undefined;
+    const length = this.view.getUint16(offset, isLittleEndian) - HEADER_LENGTH;
+    if (length !== size) throw new NetlinkDecodeError(`attribute ${type}: expected ${size} bytes, got ${length}`);
+    return offset + HEADER_LENGTH;
   }
+}
+
+/** The length of the attribute at `offset`, header included. Throws NetlinkDecodeError when it cannot be. */
+function checkLength(data: DataView, offset: number): number {
+  const length = data.getUint16(offset, isLittleEndian);
+  if (length < HEADER_LENGTH || length > data.byteLength - offset) {
+    throw new NetlinkDecodeError(`attribute at byte ${offset}: its length ${length} does not fit into the ${data.byteLength - offset} bytes left`);
+  }
+  return length;
 }
 
 /** All attributes of a list in order, types with their flag bits. Payloads are windows into `data`. Throws NetlinkDecodeError. */
@@ -162,10 +188,7 @@ export function decodeAttributes(data: Uint8Array): Attribute[] {
   const header = view(data);
   let offset = 0;
   while (data.length - offset >= HEADER_LENGTH) {
-    const length = header.getUint16(offset, isLittleEndian);
-    if (length < HEADER_LENGTH || length > data.length - offset) {
-      throw new NetlinkDecodeError(`attribute at byte ${offset}: its length ${length} does not fit into the ${data.length - offset} bytes left`);
-    }
+    const length = checkLength(header, offset);
     attributes.push({
       type: header.getUint16(offset + 2, isLittleEndian),
       payload: data.subarray(offset + HEADER_LENGTH, offset + length),

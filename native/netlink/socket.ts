@@ -88,9 +88,7 @@ export class NetlinkSocket {
 
   /** As `request`, but throws the first refusal, after all were tried. */
   execute(messages: readonly NetlinkMessage[]): void {
-    for (const result of this.request(messages)) {
-      if (!result.ok) throw result.error;
-    }
+    throwFirstRefusal(this.request(messages));
   }
 
   /**
@@ -107,6 +105,10 @@ export class NetlinkSocket {
 
   /** Sends one batch and gathers its answers by sequence number. */
   private exchange(batch: readonly NetlinkMessage[]): NetlinkResult[] {
+    return withoutStackTraces(() => this.exchangeBatch(batch));
+  }
+
+  private exchangeBatch(batch: readonly NetlinkMessage[]): NetlinkResult[] {
     const first = this.takeSequences(batch.length);
     const last = first + batch.length - 1;
     const datagram = new Uint8Array(batch.reduce((sum, message) => sum + messageLength(message), 0));
@@ -207,6 +209,26 @@ export class NetlinkSocket {
     const first = this.sequence;
     this.sequence += count;
     return first;
+  }
+}
+
+/** Throws the first refusal of a batch, with the stack of whoever asked. */
+export function throwFirstRefusal(results: readonly NetlinkResult[]): void {
+  for (const result of results) {
+    if (result.ok) continue;
+    Error.captureStackTrace(result.error, throwFirstRefusal);
+    throw result.error;
+  }
+}
+
+/** Errors that are results and not thrown need no stack: thousands of them (EEXIST) would cost more than the kernel's work. */
+function withoutStackTraces<Result>(action: () => Result): Result {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return action();
+  } finally {
+    Error.stackTraceLimit = limit;
   }
 }
 
