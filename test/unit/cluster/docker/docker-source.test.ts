@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,9 @@ import { clusterJson, ingress, serviceJson, taskJson, tcp8080 } from './swarm-js
 
 /** So slow that only events and gaps make the source look again. */
 const never: PollIntervals = { fast: 600_000, slow: 600_000, blind: 600_000, hot: 0, resync: 600_000 };
+
+// Real sockets, files and timers: a busy machine is slow, not wrong.
+jest.setTimeout(30_000);
 
 let folder: string;
 let dockerd: FakeDockerd;

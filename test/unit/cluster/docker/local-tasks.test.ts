@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,9 @@ import { FakeDockerd } from './fake-dockerd.js';
 
 const one = 'c1c1';
 const two = 'c2c2';
+
+// Real sockets, files and timers: a busy machine is slow, not wrong.
+jest.setTimeout(30_000);
 
 let folder: string;
 let dockerd: FakeDockerd;

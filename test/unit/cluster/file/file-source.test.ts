@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { mkdtemp, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,9 @@ services:
       - { node: alpha, address: 10.9.0.2/24, namespace: web1 }
       - { node: beta, address: 10.9.0.3/24, namespace: web2 }
 `;
+
+// Real sockets, files and timers: a busy machine is slow, not wrong.
+jest.setTimeout(30_000);
 
 let folder: string;
 let path: string;
