@@ -87,18 +87,23 @@ function declaration(document: IptablesDocument, desired: OwnedChain, changes: r
   return [{ text: `:${writeChain(desired.chain)} ${policy} [0:0]`, change: changes.find(({ subject }) => subject.type === 'chain') ?? null }];
 }
 
-/** Puts in what is missing and moves what is out of order; what should not be there keeps its place. */
+/**
+ * Puts in what is missing and moves what is out of order; what should not be there keeps its place. Surplus copies of
+ * a wanted rule go at once: later nobody could tell which of them stands where it should.
+ */
 function insertionsInto(document: IptablesDocument, desired: OwnedChain, changes: readonly IptablesChange[], without: ReadonlySet<string>): RestoreLine[] {
   const chain = writeChain(desired.chain);
   const changeOf = changesByRule(changes);
-  const present = [...numbered(rulesOf(document, desired)).keys()];
+  const rules = numbered(rulesOf(document, desired));
+  const present = [...rules.keys()];
   const wanted = numbered(desired.rules.filter((rule) => !without.has(placedRuleKey(desired, rule))));
   const kept = longestCommonOrder([...wanted.keys()], present);
-  const isMisplaced = (key: string): boolean => wanted.has(key) && !kept.has(key);
+  const wantedRules = new Set([...wanted.values()].map(ruleKey));
+  const isMisplaced = (key: string): boolean => !kept.has(key) && wantedRules.has(ruleKey(rules.get(key) ?? []));
 
   const lines: RestoreLine[] = [];
   present.forEach((key, index) => {
-    if (isMisplaced(key)) lines.unshift({ text: `-D ${chain} ${index + 1}`, change: changeOf(wanted.get(key) ?? []) });
+    if (isMisplaced(key)) lines.unshift({ text: `-D ${chain} ${index + 1}`, change: changeOf(rules.get(key) ?? []) });
   });
   const staying = present.filter((key) => !isMisplaced(key));
   let passed = 0;

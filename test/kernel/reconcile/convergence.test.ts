@@ -109,7 +109,21 @@ describe('a node is programmed as planned', () => {
       ['DNAT rule deleted', () => sh(host, 'iptables', '-t', 'nat', '-D', names.chain, '-p', 'tcp', '-m', 'tcp', '--dport', '8080', '-j', 'DNAT', '--to-destination', '172.30.0.2:8080'), [/^host: add rule nat MESH-INGRESS -p tcp/]],
       ['our jump doubled', () => sh(host, 'iptables', '-A', 'FORWARD', '-j', names.chain), [/^host: change rule filter FORWARD -j MESH-INGRESS \(was there 2 times\)/]],
     ];
-    test.each(cases)('%s', async (_what, sabotage, expected) => {
+    const ipvsadm = (...words: string[]): string => sh(names.sandbox, 'ipvsadm', ...words);
+    const web = String(0x61f90);
+    const ipvsCases: typeof cases = [
+      ['a weight changed by hand', () => ipvsadm('-e', '-f', web, '-r', '10.0.0.5:80', '-m', '-w', '7'), [/^sandbox: change destination 10\.0\.0\.5:80 of tcp\/8080 \(mark 0x61f90\) weight 7 → 1$/]],
+      ['a real server taken out, another put in', () => {
+        ipvsadm('-d', '-f', web, '-r', '10.0.0.5:80');
+        ipvsadm('-a', '-f', web, '-r', '10.9.9.9:80', '-m');
+      }, [/^sandbox: add destination 10\.0\.0\.5:80 .* weight 1$/, /^sandbox: remove destination 10\.9\.9\.9:80/]],
+      ['forwarding by direct routing', () => ipvsadm('-e', '-f', web, '-r', '10.0.0.5:80', '-g', '-w', '1'), [/^sandbox: change destination 10\.0\.0\.5:80 .*forwarding/]],
+      ['scheduler and persistence', () => ipvsadm('-E', '-f', web, '-s', 'wlc', '-p', '60'), [/^sandbox: change virtual service tcp\/8080 .* rr \(was wlc, affinity 60 s\)$/]],
+      ['a foreign virtual service', () => ipvsadm('-A', '-t', '1.2.3.4:80', '-s', 'rr'), [/^sandbox: remove virtual service tcp 1\.2\.3\.4:80$/]],
+      ['timeouts', () => ipvsadm('--set', '900', '120', '300'), [/^sandbox: change IPVS timeouts tcp 8000 s/]],
+      ['ipvsadm -C', () => ipvsadm('-C'), [/add virtual service tcp\/8080/, /add destination 10\.0\.0\.5:80/, /add destination 10\.0\.0\.6:80/, /add virtual service udp\/53/]],
+    ];
+    test.each([...cases, ...(hasIpvs ? ipvsCases : [])])('%s', async (_what, sabotage, expected) => {
       sabotage();
       const changes = await sync();
       expect(told(changes)).toEqual(expected.map((pattern) => expect.stringMatching(pattern)));
@@ -178,7 +192,7 @@ describe('a node is programmed as planned', () => {
   });
 
   test('a task that vanishes between look and apply is no failure', async () => {
-    ip('-n', names.fabric, 'link', 'delete', ip('-n', names.fabric, '-o', 'link').match(/task-web2\w*/)?.[0] ?? '');
+    ip('-n', names.fabric, 'link', 'delete', /task-web2\w*/.exec(ip('-n', names.fabric, '-o', 'link'))?.[0] ?? '');
     const changes = await engine.difference(plan);
     ip('netns', 'delete', task2);
     const { failed, skipped } = await engine.apply(plan, changes);

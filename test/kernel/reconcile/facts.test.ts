@@ -1,0 +1,71 @@
+/** What the plan must know of the node before it is made: tasks' namespaces, ports that others hold. */
+import { spawn, type ChildProcess } from 'node:child_process';
+
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+
+import type { Engine } from '../../../src/kernel/engine.js';
+import { TaskNamespaceError } from '../../../src/kernel/task-namespace.js';
+import { Bed, furnish, host, ip, taskNamespaces, told } from './bed.js';
+
+jest.setTimeout(120_000);
+
+let bed: Bed;
+let engine: Engine;
+let listener: ChildProcess | undefined;
+
+beforeAll(async () => {
+  bed = await Bed.make();
+  engine = await bed.engine();
+});
+afterAll(() => {
+  listener?.kill('SIGKILL');
+  engine.close();
+  bed.close();
+});
+
+const problemOf = (look: () => unknown): unknown => {
+  try {
+    return look();
+  } catch (error) {
+    return error instanceof TaskNamespaceError ? error.problem : error;
+  }
+};
+
+test('a task is found by the device that carries its identity, never by our own cable', () => {
+  const path = `/run/netns/${taskNamespaces[0]}`;
+  ip('-n', taskNamespaces[0], 'link', 'add', 'name', 'mesh0', 'type', 'bridge');
+  ip('-n', taskNamespaces[0], 'address', 'add', '10.0.0.5/32', 'dev', 'mesh0');
+  expect(engine.resolveTask(path, '10.0.0.5')).toEqual({ path, device: 'eth0' });
+  ip('-n', taskNamespaces[0], 'link', 'delete', 'mesh0');
+});
+
+test('a process id that is another program’s by now is not taken for the task', () => {
+  expect(problemOf(() => engine.resolveTask(`/run/netns/${taskNamespaces[0]}`, '10.0.0.99'))).toBe('identity-missing');
+  expect(problemOf(() => engine.resolveTask('/proc/4194304/ns/net', '10.0.0.5'))).toBe('gone');
+  expect(problemOf(() => engine.resolveTask('/etc/hostname', '10.0.0.5'))).toBe('gone');
+});
+
+test('a port on which another program listens is told with the program’s name, before it is taken from it', async () => {
+  listener = spawn('nsenter', [`--net=/run/netns/${host}`, process.execPath, '-e', "require('net').createServer().listen(9100,'127.0.0.1',()=>console.log('up'))"], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve) => listener?.stdout?.once('data', resolve));
+  const ports = [9100, 9101].map((port) => ({ protocol: 'tcp' as const, port }));
+  expect([...engine.portsHeldByOthers(ports)]).toEqual([['tcp/9100', `node (pid ${listener.pid})`]]);
+});
+
+test('a placeholder that can’t be had is one failure that names the program, and ours are not taken for others’', async () => {
+  const plan = bed.plan();
+  const placeholders = [{ protocol: 'tcp' as const, port: 9100 }, { protocol: 'tcp' as const, port: 9102 }];
+  const onlyPlaceholders = { ...plan, places: plan.places.filter(({ place }) => place === 'host').map((place) => ({ ...place, links: [], addresses: [], sysctls: [], iptables: { chains: [], guests: [] }, placeholders })) };
+  const { applied, failed } = await engine.apply(onlyPlaceholders, await engine.difference(onlyPlaceholders));
+  expect(told(applied)).toEqual(['host: add placeholder tcp/9102']);
+  expect(failed.map(({ error }) => error.message)).toEqual([expect.stringMatching(/^tcp port 9100 can't be held: node \(pid \d+\) listens on it/)]);
+  expect(engine.portsHeldByOthers([{ protocol: 'tcp', port: 9102 }]).size).toBe(0);
+});
+
+test('somebody’s change in a watched namespace is told, so that repair need not wait for the next look', async () => {
+  const told: string[] = [];
+  engine.watch((what) => told.push(what));
+  furnish(host, 'extra0', '192.0.2.1/24');
+  for (let i = 0; i < 100 && told.length === 0; i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(told[0]).toMatch(/^host changed \(/);
+});
