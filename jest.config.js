@@ -16,6 +16,7 @@ const layer = (displayName) => ({
   displayName,
   roots: [`<rootDir>/test/${displayName}`],
   testMatch: ['**/*.test.ts'],
+  setupFilesAfterEnv: displayName === 'unit' ? [] : ['<rootDir>/test/support/patience.ts'],
 });
 
 export default { projects: ['unit', 'kernel', 'e2e'].map(layer) };
