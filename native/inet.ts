@@ -57,7 +57,9 @@ export function parseAddress(text: IpAddress): AddressBytes {
 }
 
 function parseIpv4(text: string): Uint8Array {
-  return Uint8Array.from(text.split('.'), Number);
+  const bytes = new Uint8Array(4);
+  text.split('.').forEach((part, position) => { bytes[position] = Number(part); });
+  return bytes;
 }
 
 /** `text` has passed isIPv6. */

@@ -32,36 +32,38 @@ export function view(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function integerBytes(size: number, write: (view: DataView) => void): Uint8Array {
+/** An integer of `size` bytes. Written by hand: a DataView for each would be half of the time of a big batch. */
+function integerBytes(size: number, value: number, littleEndian: boolean): Uint8Array {
   const bytes = new Uint8Array(size);
-  write(view(bytes));
+  for (let position = 0; position < size; position++) {
+    bytes[littleEndian ? position : size - 1 - position] = (value >>> (8 * position)) & 0xff;
+  }
   return bytes;
 }
 
-function checkRange(value: number, max: number, what: string): number {
+function checkRange(value: number, max: number, type: number): void {
   if (!Number.isInteger(value) || value < 0 || value > max) {
-    throw new RangeError(`Expected ${what} to be an integer from 0 to ${max}, got ${value}`);
+    throw new RangeError(`Expected attribute ${type} to be an integer from 0 to ${max}, got ${value}`);
   }
-  return value;
 }
 
 export function u8(type: number, value: number): Attribute {
-  checkRange(value, 0xff, `attribute ${type}`);
+  checkRange(value, 0xff, type);
   return { type, payload: Uint8Array.of(value) };
 }
 /** In the machine's byte order, as most of netlink. */
 export function u16(type: number, value: number): Attribute {
-  checkRange(value, 0xffff, `attribute ${type}`);
-  return { type, payload: integerBytes(2, (v) => { v.setUint16(0, value, isLittleEndian); }) };
+  checkRange(value, 0xffff, type);
+  return { type, payload: integerBytes(2, value, isLittleEndian) };
 }
 /** In network byte order: ports. */
 export function u16be(type: number, value: number): Attribute {
-  checkRange(value, 0xffff, `attribute ${type}`);
-  return { type, payload: integerBytes(2, (v) => { v.setUint16(0, value); }) };
+  checkRange(value, 0xffff, type);
+  return { type, payload: integerBytes(2, value, false) };
 }
 export function u32(type: number, value: number): Attribute {
-  checkRange(value, 0xffffffff, `attribute ${type}`);
-  return { type, payload: integerBytes(4, (v) => { v.setUint32(0, value, isLittleEndian); }) };
+  checkRange(value, 0xffffffff, type);
+  return { type, payload: integerBytes(4, value, isLittleEndian) };
 }
 /** NUL-terminated, UTF-8. */
 export function string(type: number, value: string): Attribute {
@@ -87,16 +89,28 @@ export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   return result;
 }
 
+/** In the machine's byte order. */
+function writeUint16(target: Uint8Array, offset: number, value: number): void {
+  target[offset] = isLittleEndian ? value & 0xff : value >> 8;
+  target[offset + 1] = isLittleEndian ? value >> 8 : value & 0xff;
+}
+
 /** Encodes a list, each attribute padded to 4 bytes. Throws RangeError when one is too long for its 16-bit length. */
 export function encodeAttributes(attributes: readonly (Attribute | undefined)[]): Uint8Array {
-  const present = attributes.filter((attribute) => attribute !== undefined);
-  const result = new Uint8Array(present.reduce((sum, { payload }) => sum + align(HEADER_LENGTH + payload.length), 0));
-  const header = view(result);
+  let size = 0;
+  for (const attribute of attributes) {
+    if (attribute !== undefined) size += align(HEADER_LENGTH + attribute.payload.length);
+  }
+  const result = new Uint8Array(size);
   let offset = 0;
-  for (const { type, payload } of present) {
-    checkRange(payload.length, MAX_PAYLOAD_LENGTH, `the length of attribute ${type & NLA_TYPE_MASK}`);
-    header.setUint16(offset, HEADER_LENGTH + payload.length, isLittleEndian);
-    header.setUint16(offset + 2, type, isLittleEndian);
+  for (const attribute of attributes) {
+    if (attribute === undefined) continue;
+    const { type, payload } = attribute;
+    if (payload.length > MAX_PAYLOAD_LENGTH) {
+      throw new RangeError(`Expected attribute ${type & NLA_TYPE_MASK} to have at most ${MAX_PAYLOAD_LENGTH} bytes, got ${payload.length}`);
+    }
+    writeUint16(result, offset, HEADER_LENGTH + payload.length);
+    writeUint16(result, offset + 2, type);
     result.set(payload, offset + HEADER_LENGTH);
     offset += align(HEADER_LENGTH + payload.length);
   }

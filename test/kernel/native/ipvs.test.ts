@@ -189,8 +189,8 @@ suite('IPVS', () => {
     discard(other);
   });
 
-  test('a thousand services (RMTEST_SERVICES) with five real servers each: added, read back, ensured, deleted', () => {
-    const SERVICES = Number(process.env.RMTEST_SERVICES ?? 1000);
+  test('hundreds of services (RMTEST_SERVICES: how many) with five real servers each: added, read back, ensured, deleted', () => {
+    const SERVICES = Number(process.env.RMTEST_SERVICES ?? 500);
     const keys = Array.from({ length: SERVICES }, (_, number) => mark(number + 1));
     const destinations = keys.flatMap((service, number) => [1, 2, 3, 4, 5].map((host) => (
       { service, destination: { address: `10.${host}.${number >> 8}.${number & 255}`, port: 80 } })));
