@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # sourced by scripts/lab; pieces share its variables
 # One function for each command of scripts/lab.
 
 main() {
@@ -73,7 +74,7 @@ read_up_flags() {
     shift 2
   done
   [[ $NODES =~ ^[1-9]$ ]] || die_usage "--nodes is 1 to 9, got '$NODES'"
-  [[ $MANAGERS =~ ^[1-9]$ ]] && [ "$MANAGERS" -le "$NODES" ] || die_usage "--managers is 1 to the number of nodes, got '$MANAGERS'"
+  [[ $MANAGERS =~ ^[1-9]$ && $MANAGERS -le $NODES ]] || die_usage "--managers is 1 to the number of nodes, got '$MANAGERS'"
   [[ " $SUITES " == *" $SUITE "* ]] || die_usage "--suite is one of $SUITES, got '$SUITE'"
   [ -n "$MEMORY" ] || MEMORY=$(default_memory)
   [[ $MEMORY =~ ^[0-9]+$ ]] || die_usage "--memory is a number of MiB, got '$MEMORY'"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # sourced by scripts/lab; pieces share its variables
 # What every piece of the lab shares: where things are, and how it speaks to the person.
 # Sourced by scripts/lab, which sets PROJECT.
 
@@ -56,17 +57,26 @@ as_root() {
 # The first 12 digits of a hash over the words and files given on stdin.
 short_hash() { sha256sum | cut -c1-12; }
 
-# Runs a long step with its output in a log file; says how it went and how long it took.
+# Runs a long step with its output in a log file; says how it went and how long it took, and ends
+# the script where it failed.
 #   step "what is done" LOGFILE COMMAND...
+# Never call it in a condition (`if step`, `step || ...`): bash then ignores `set -e` inside of it,
+# and a step that has failed in the middle would pass for done.
 step() {
-  local what=$1 log=$2 started=$SECONDS
+  local what=$1 log=$2 started=$SECONDS status
   shift 2
   say "$what ..."
-  if "$@" >>"$log" 2>&1; then
-    say "$what: done in $((SECONDS - started)) s"
-  else
-    say "$what: FAILED after $((SECONDS - started)) s; the end of $log:"
+  set +e
+  (
+    set -e
+    "$@"
+  ) >>"$log" 2>&1
+  status=$?
+  set -e
+  if [ "$status" != 0 ]; then
+    say "$what: FAILED after $((SECONDS - started)) s; the end of ${log#"$PROJECT"/}:"
     tail -n 25 "$log" >&2
-    return 1
+    exit 1
   fi
+  say "$what: done in $((SECONDS - started)) s"
 }

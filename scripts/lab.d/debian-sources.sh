@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # sourced by scripts/lab; pieces share its variables
 # Where Debian's packages come from: whatever this machine's own apt is set up with.
 # A private apt (its own lists, nothing of the host's touched) looks at one suite.
 
@@ -9,8 +10,9 @@ archive_uri() {
   fi
   # Not the -updates, -security and -backports suites: another archive, or not the whole of one.
   local uri
+  # shellcheck disable=SC2016 # apt fills in the $(...), not the shell
   uri=$(apt-get indextargets --format '$(IDENTIFIER) $(ORIGIN) $(COMPONENT) $(RELEASE) $(REPO_URI)' 2>/dev/null |
-    awk '$1 == "Packages" && $2 == "Debian" && $3 == "main" && $4 !~ /-/ {print $5; exit}')
+    awk '$1 == "Packages" && $2 == "Debian" && $3 == "main" && $4 !~ /-/ && !found++ {print $5}')
   [ -n "$uri" ] || die "apt on this machine has no Debian archive (or 'apt-get update' never ran).
 Run 'apt-get update', or set LAB_DEBIAN_URI to a Debian archive and try again."
   printf '%s\n' "$uri"
@@ -23,7 +25,7 @@ host_acquire_settings() {
     grep -vF ' "";' || true
 }
 
-# private_apt SUITE: (re)makes the folder of a private apt for that suite and prints its path.
+# make_private_apt SUITE KEYRING: (re)makes the folder of a private apt for that suite.
 # Testing's Release file may be past its Valid-Until date on a mirror that is a snapshot;
 # the signatures are checked all the same.
 make_private_apt() {
@@ -62,33 +64,34 @@ private_apt() { # private_apt SUITE apt-get|apt-cache ARGS...
   APT_CONFIG=$conf "$@" </dev/null
 }
 
-# trusted_keyring SUITE: a keyring that this suite's signature checks with. The host's own where
-# that is new enough; else the one inside the debian-archive-keyring package of another suite
-# whose signature the host does trust: so the chain of trust starts at the host's keyring.
-# Leaves the private apt of SUITE up to date.
-KEYRING=
+# The keyring that trust_suite has found for a suite.
+suite_keyring() { cat "$CACHE/apt-$1/keyring"; }
+
+# trust_suite SUITE: sets up the private apt of a suite with a keyring that its signature checks
+# with. The host's own where that is new enough; else the one inside the debian-archive-keyring
+# package of another suite whose signature the host does trust: the chain starts at the host's.
 trust_suite() {
-  local suite=$1 host_keyring=/usr/share/keyrings/debian-archive-keyring.gpg other
-  [ -e "$host_keyring" ] || host_keyring=/usr/share/keyrings/debian-archive-keyring.pgp
-  [ -e "$host_keyring" ] || need_keyring
-  KEYRING=$host_keyring
-  make_private_apt "$suite" "$KEYRING"
-  private_apt "$suite" apt-get update -q && return 0
+  local suite=$1 host_keyring=/usr/share/keyrings/debian-archive-keyring other unpacked
+  [ -e "$host_keyring.gpg" ] || [ -e "$host_keyring.pgp" ] || install_packages debian-archive-keyring
+  if [ -e "$host_keyring.gpg" ]; then host_keyring+=.gpg; else host_keyring+=.pgp; fi
+  if reads_suite "$suite" "$host_keyring"; then return 0; fi
   for other in $SUITES; do
     [ "$other" != "$suite" ] || continue
     echo "trying the keyring of $other for $suite"
-    make_private_apt "$other" "$host_keyring"
-    private_apt "$other" apt-get update -q || continue
+    reads_suite "$other" "$host_keyring" || continue
     (cd "$CACHE/apt-$other/archives" && private_apt "$other" apt-get download -q debian-archive-keyring) || continue
-    dpkg-deb -x "$CACHE/apt-$other"/archives/debian-archive-keyring_*.deb "$CACHE/keyring-$other"
-    KEYRING=$(find "$CACHE/keyring-$other/usr/share/keyrings" -name 'debian-archive-keyring.*' ! -type l | head -n 1)
-    make_private_apt "$suite" "$KEYRING"
-    private_apt "$suite" apt-get update -q && return 0
+    unpacked=$CACHE/keyring-$other
+    dpkg-deb -x "$CACHE/apt-$other"/archives/debian-archive-keyring_*.deb "$unpacked" || continue
+    if reads_suite "$suite" "$(find "$unpacked/usr/share/keyrings" -name 'debian-archive-keyring.*' ! -type l)"; then
+      return 0
+    fi
   done
   echo "no keyring found that $suite's signature checks with"
   return 1
 }
 
-need_keyring() {
-  install_packages debian-archive-keyring
+reads_suite() {
+  make_private_apt "$1" "$2"
+  printf '%s\n' "$2" >"$CACHE/apt-$1/keyring"
+  private_apt "$1" apt-get update -q
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # sourced by scripts/lab; pieces share its variables
 # The way into the guest: ssh to a port on 127.0.0.1, with a key of this lab only.
 # One connection stays open (ControlMaster), so that a command costs a fraction of a handshake.
 
@@ -63,7 +64,7 @@ quoted() {
 in_vm() {
   vm_runs || die "the lab '$NAME' is not up: start it with 'scripts/lab up'$(other_labs)"
   [ -S "$STATE/ssh.socket" ] || open_connection || true
-  cd "$STATE"
+  cd "$STATE" || exit
   local options=()
   [ "$1" != -t ] || { options=(-t) && shift; }
   exec ssh -F ssh.config "${options[@]}" vm "$1"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # sourced by scripts/lab; pieces share its variables
 # The guest's Node.js and the project's packages, each in a disk image of its own. Node.js is one
 # official binary, which runs on every suite (it needs only glibc and libstdc++). The packages are
 # hundreds of small files: read over 9p they double the time that a program takes to start.
@@ -42,8 +43,7 @@ make_packages_image() {
   image=$CACHE/packages-$key.img
   if [ ! -e "$image" ]; then
     need mke2fs=e2fsprogs
-    step "disk image of node_modules" "$CACHE/packages-image.log" build_packages_image "$image" ||
-      die "could not make the image of node_modules"
+    step "disk image of node_modules" "$CACHE/packages-image.log" build_packages_image "$image"
     # Only those that no lab could be starting with at this moment; running ones keep their open file.
     find "$CACHE" -maxdepth 1 -name 'packages-*.img' ! -path "$image" -mmin +60 -delete
   fi
@@ -68,8 +68,7 @@ make_node_image() {
   key=$(stat -Lc '%s-%Y-%i' "$node" | short_hash)
   image=$CACHE/node-$key.img
   if [ ! -e "$image" ]; then
-    step "disk image with $("$node" --version)" "$CACHE/node-image.log" build_node_image "$node" "$image" ||
-      die "could not make the image of Node.js"
+    step "disk image with $("$node" --version)" "$CACHE/node-image.log" build_node_image "$node" "$image"
   fi
   printf '%s\n' "$image" >"$STATE/node-image"
 }

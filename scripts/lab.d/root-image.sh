@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # sourced by scripts/lab; pieces share its variables
 # The guest's root and kernel: made by mmdebstrap from Debian's packages into .lab/cache,
 # once for each suite and recipe.
 
@@ -43,16 +44,15 @@ build_root() {
     local log=$CACHE/build-$SUITE.log
     : >"$log"
     say "no root for $SUITE yet: building it (once; log in ${log#"$PROJECT"/})"
-    step "package lists of $SUITE" "$log" trust_suite "$SUITE" ||
-      die "could not read $SUITE from this machine's Debian archive"
+    step "package lists of $SUITE" "$log" trust_suite "$SUITE"
     local work
     work=$(mktemp -d "$CACHE/work-$SUITE.XXXXXX")
     # shellcheck disable=SC2064 # the path of now is meant
     trap "as_root rm -rf '$work'" EXIT
     step "root of $SUITE, ${#ROOT_PACKAGES[@]} packages and what they need" "$log" make_root "$work/root" ||
       die "mmdebstrap failed"
-    step "kernel of $SUITE" "$log" make_kernel "$work" || die "could not unpack the kernel"
-    step "disk image" "$log" make_image "$work" || die "could not make the disk image"
+    step "kernel of $SUITE" "$log" make_kernel "$work"
+    step "disk image" "$log" make_image "$work"
     as_root rm -rf "$work/root" "$work/kernel"
     touch "$work/complete"
     rm -rf "$folder"
@@ -72,7 +72,7 @@ forget_old_roots() {
   done
 }
 
-has_package() { private_apt "$SUITE" apt-cache show "$1" 2>/dev/null | grep -q '^Package:'; }
+has_package() { [ -n "$(private_apt "$SUITE" apt-cache madison "$1" 2>/dev/null)" ]; }
 
 make_root() {
   local root=$1 packages=("${ROOT_PACKAGES[@]}") include
@@ -90,7 +90,7 @@ make_root() {
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --skip=cleanup/reproducible \
-    "$SUITE" "$root" "deb [signed-by=$KEYRING] $(archive_uri) $SUITE main"
+    "$SUITE" "$root" "deb [signed-by=$(suite_keyring "$SUITE")] $(archive_uri) $SUITE main"
   finish_root "$root"
 }
 
@@ -110,12 +110,16 @@ ROOT
 }
 
 make_kernel() {
-  local work=$1 package version part parts=()
+  local work=$1 version package part parts=()
   mkdir -p "$work/kernel"
-  package=$(private_apt "$SUITE" apt-cache depends linux-image-amd64 | awk '$1 == "Depends:" {print $2; exit}')
-  (cd "$work/kernel" && private_apt "$SUITE" apt-get download -q "$package")
-  dpkg-deb --fsys-tarfile "$work/kernel/$package"_*.deb | tar -x -C "$work/kernel"
-  version=${package#linux-image-}
+  version=$(private_apt "$SUITE" apt-cache depends linux-image-amd64 |
+    sed -n 's/^ *Depends: linux-image-\([0-9].*\)/\1/p')
+  # Up to 6.12 the image is all; since 7 the kernel and its modules are packages of their own.
+  for package in linux-{image,binary,modules}-"$version"; do
+    has_package "$package" || continue
+    (cd "$work/kernel" && private_apt "$SUITE" apt-get download -q "$package")
+    dpkg-deb --fsys-tarfile "$work/kernel/$package"_*.deb | tar -x -C "$work/kernel"
+  done
   mv "$work/kernel/boot/vmlinuz-$version" "$work/vmlinuz"
   local tree=$work/kernel/lib/modules
   [ -d "$tree" ] || tree=$work/kernel/usr/lib/modules # merged /usr, since trixie
@@ -123,7 +127,8 @@ make_kernel() {
     if [ -d "$tree/$version/kernel/$part" ]; then
       parts+=("kernel/$part")
     else
-      parts+=($(cd "$tree/$version" && compgen -G "kernel/$part*" || true))
+      # One module, with or without .xz; or none where this kernel has it built in.
+      while read -r part; do parts+=("$part"); done < <(cd "$tree/$version" && compgen -G "kernel/$part*")
     fi
   done
   as_root mkdir -p "$work/root/lib/modules/$version"
@@ -135,12 +140,14 @@ make_kernel() {
 
 # A tiny initramfs: busybox and the modules needed to mount the root; initramfs-init is its only program.
 make_initramfs() {
-  local work=$1 version=$2 tree=$work/initramfs module number=100 target
+  local work=$1 version=$2 tree=$1/initramfs module number=100 target
   mkdir -p "$tree"/{bin,proc,sys,dev,base,top,new,modules}
   cp "$(command -v busybox)" "$tree/bin/busybox"
   for module in virtio_pci virtio_blk ext4 overlay virtio_net 9pnet_virtio 9p; do
-    modprobe -S "$version" -d "$work/root" --show-depends "$module" || echo "builtin $module"
-  done | awk '$1 == "insmod" && !seen[$2]++ {print $2}' | while read -r module; do
+    # Prints "builtin NAME" for what the kernel itself contains.
+    modprobe -S "$version" -d "$work/root" --show-depends "$module"
+  done >"$work/initramfs-modules"
+  awk '$1 == "insmod" && !seen[$2]++ {print $2}' "$work/initramfs-modules" | while read -r module; do
     number=$((number + 1))
     target=$tree/modules/$number-$(basename "${module%.xz}")
     # busybox's insmod and the emulated CPU are both spared the unpacking.
@@ -148,7 +155,7 @@ make_initramfs() {
   done
   install -m 755 "$PIECES/initramfs-init" "$tree/init"
   (cd "$tree" && find . | cpio -o -H newc --quiet) >"$work/initrd"
-  rm -rf "$tree"
+  rm -rf "$tree" "$work/initramfs-modules"
 }
 
 make_image() {
@@ -158,5 +165,4 @@ make_image() {
   as_root mke2fs -q -t ext4 -O '^has_journal' -m 0 -d "$work/root" "$work/root.img.new" "$((megabytes * 115 / 100 + 64))M"
   as_root chmod 644 "$work/root.img.new"
   mv -f "$work/root.img.new" "$work/root.img"
-  # Some packages' folders are unreadable to others; the image is all that stays.
 }

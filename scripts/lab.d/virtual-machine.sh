@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # sourced by scripts/lab; pieces share its variables
 # The one QEMU process of a lab: start it, know whether it runs, end it.
 
 # The process id of this lab's VM; fails where it does not run. A process id that was given to
@@ -70,7 +71,7 @@ start_vm() {
     # tsc=reliable the kernel distrusts the emulated TSC, and each look at the clock is a trip
     # through an emulated HPET.
     tcg)
-      options+=(-accel tcg,thread=multi,tb-size=512 -cpu max,la57=off,smap=off,smep=off,pku=off,avx=off,avx2=off)
+      options+=(-accel 'tcg,thread=multi,tb-size=512' -cpu "max,la57=off,smap=off,smep=off,pku=off,avx=off,avx2=off")
       kernel+=' tsc=reliable'
       ;;
   esac
