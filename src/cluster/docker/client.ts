@@ -13,7 +13,8 @@ export interface DockerClientOptions {
   readonly requestMilliseconds?: number;
 }
 
-const defaultRequestMilliseconds = 10_000;
+/** A loaded machine takes its time, and while Docker hangs the last good state is served anyway. */
+const defaultRequestMilliseconds = 20_000;
 
 /** Filters as of the Engine API: `{ service: ['id'] }`. */
 export type Filters = Readonly<Record<string, readonly string[]>>;
@@ -26,8 +27,10 @@ export class DockerClient {
   constructor({ socket, requestMilliseconds = defaultRequestMilliseconds }: DockerClientOptions) {
     this.socket = socket;
     this.requestMilliseconds = requestMilliseconds;
-    // `host` and `protocol` keep a DOCKER_HOST of the environment out: the socket is a setting of ours.
-    this.docker = new Docker({ socketPath: socket, host: undefined, protocol: 'http' } as unknown as Docker.DockerOptions);
+    // The socket is a setting of ours: DOCKER_HOST and what belongs to it are kept out, above all its timeout, which
+    // would cut silent event streams.
+    const options = { socketPath: socket, host: undefined, protocol: 'http', timeout: undefined };
+    this.docker = new Docker(options as unknown as Docker.DockerOptions);
   }
 
   services(signal: AbortSignal, filters?: Filters): Promise<readonly RawObject[]> {

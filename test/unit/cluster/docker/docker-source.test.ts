@@ -219,6 +219,16 @@ describe('read once', () => {
     expect((await read()).tasks).toHaveLength(1);
   });
 
+  test('asks the Docker of its settings, whatever DOCKER_HOST says', async () => {
+    await dockerd.start();
+    process.env.DOCKER_HOST = 'tcp://192.0.2.1:2375';
+    try {
+      expect((await read()).tasks).toHaveLength(1);
+    } finally {
+      delete process.env.DOCKER_HOST;
+    }
+  });
+
   test('says what to do when there is no Docker', async () => {
     await expect(read()).rejects.toThrow(DockerUnreachableError);
     await expect(read()).rejects.toThrow('systemctl start docker');
