@@ -47,7 +47,7 @@ export function on(node: string): (...command: string[]) => Promise<string> {
 
 /** A line of shell on a node: for pipes and loops that would cost a round trip each. */
 export function shell(node: string, script: string): Promise<string> {
-  return lab(['exec', node, 'bash', '-euo', 'pipefail', '-c', script]);
+  return lab(['exec', node, 'bash', '--norc', '-euo', 'pipefail', '-c', script]);
 }
 
 /** A command that goes on in the lab until it ends or is stopped; `output` resolves with all that it printed. */

@@ -28,14 +28,18 @@ export function ip(...words: string[]): string {
 }
 
 /** Kernels without IPVS (a developer's sandbox) run all but IPVS's part; the lab's runs everything. */
-export const hasIpvs = ((): boolean => {
+export const hasIpvs = works('ipvsadm', '-Ln');
+/** Without nft(8) nobody can take an empty table away. */
+export const hasNft = works('nft', '--version');
+
+function works(command: string, ...words: string[]): boolean {
   try {
-    execFileSync('ipvsadm', ['-Ln'], { stdio: 'ignore' });
+    execFileSync(command, words, { stdio: 'ignore' });
     return true;
   } catch {
     return false;
   }
-})();
+}
 
 export class Bed {
   readonly settings = { ...defaultSettings, names, stateFolder: mkdtempSync(join(tmpdir(), 'routemesh-')) };

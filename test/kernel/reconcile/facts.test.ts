@@ -3,9 +3,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 
+import { cleanup } from '../../../src/kernel/cleanup.js';
 import type { Engine } from '../../../src/kernel/engine.js';
 import { TaskNamespaceError } from '../../../src/kernel/task-namespace.js';
-import { Bed, furnish, host, ip, taskNamespaces, told } from './bed.js';
+import { Bed, furnish, hasNft, host, ip, sh, taskNamespaces, told } from './bed.js';
 
 jest.setTimeout(120_000);
 
@@ -60,6 +61,16 @@ test('a placeholder that can’t be had is one failure that names the program, a
   expect(told(applied)).toEqual(['host: add placeholder tcp/9102']);
   expect(failed.map(({ error }) => error.message)).toEqual([expect.stringMatching(/^tcp port 9100 can't be held: node \(pid \d+\) listens on it/)]);
   expect(engine.portsHeldByOthers([{ protocol: 'tcp', port: 9102 }]).size).toBe(0);
+});
+
+test('on a host where nobody uses iptables, cleanup leaves no trace of it', async () => {
+  const saved = (): string => sh(host, 'iptables-save').replaceAll(/^#.*\n/gm, '');
+  expect(saved()).toBe('');
+  const plan = bed.plan();
+  await engine.apply(plan, await engine.difference(plan));
+  expect(saved()).toContain('MESH-INGRESS');
+  expect((await cleanup(bed.options)).failed).toEqual([]);
+  if (hasNft) expect(saved()).toBe('');
 });
 
 test('somebody’s change in a watched namespace is told, so that repair need not wait for the next look', async () => {
