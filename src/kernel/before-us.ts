@@ -1,39 +1,53 @@
-/** What the host's kernel settings were before we first changed them, kept in a file so that `cleanup` can restore them. */
+/** What the host was before we first changed it, kept in a file so that `cleanup` can leave it so. */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export class PreviousSysctls {
+interface Memory {
+  /** By path under /proc/sys. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** iptables tables that nobody had used yet: with the nft back end they did not exist. */
+  readonly absentTables: readonly string[];
+}
+
+export class BeforeUs {
   private readonly file: string;
 
   constructor(private readonly folder: string) {
-    this.file = join(folder, 'previous-sysctls.json');
+    this.file = join(folder, 'before-routemesh.json');
   }
 
   /** Only the first value counts: later ones are ours or somebody's meddling. */
-  remember(path: string, value: string): void {
-    const known = this.read();
-    if (known.has(path)) return;
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    const draft = `${this.file}.new`;
-    writeFileSync(draft, `${JSON.stringify(Object.fromEntries([...known, [path, value]]), null, 2)}\n`);
-    renameSync(draft, this.file);
+  rememberSysctl(path: string, value: string): void {
+    const { sysctls, absentTables } = this.read();
+    if (sysctls[path] === undefined) this.write({ sysctls: { ...sysctls, [path]: value }, absentTables });
   }
 
-  /** By path under /proc/sys. A file that is missing or broken holds nothing. */
-  read(): Map<string, string> {
+  rememberAbsentTables(tables: readonly string[]): void {
+    const { sysctls, absentTables } = this.read();
+    const unknown = tables.filter((table) => !absentTables.includes(table));
+    if (unknown.length > 0) this.write({ sysctls, absentTables: [...absentTables, ...unknown] });
+  }
+
+  /** A file that is missing or broken remembers nothing. */
+  read(): Memory {
     try {
-      const content: unknown = JSON.parse(readFileSync(this.file, 'utf8'));
-      if (typeof content !== 'object' || content === null) return new Map();
-      return new Map(Object.entries(content).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+      const content = JSON.parse(readFileSync(this.file, 'utf8')) as Partial<Record<keyof Memory, unknown>>;
+      const sysctls = Object.entries(content.sysctls ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+      const tables = Array.isArray(content.absentTables) ? content.absentTables.filter((table) => typeof table === 'string') : [];
+      return { sysctls: Object.fromEntries(sysctls), absentTables: tables };
     } catch {
-      return new Map();
+      return { sysctls: {}, absentTables: [] };
     }
   }
 
-  /** True when there was such a file. */
-  forget(): boolean {
-    const had = this.read().size > 0;
+  forget(): void {
     rmSync(this.file, { force: true });
-    return had;
+  }
+
+  private write(memory: Memory): void {
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    const draft = `${this.file}.new`;
+    writeFileSync(draft, `${JSON.stringify(memory, null, 2)}\n`);
+    renameSync(draft, this.file);
   }
 }

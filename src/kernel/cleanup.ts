@@ -24,15 +24,16 @@ import {
 import type { Place } from '../plan/objects.js';
 import { placePlan } from '../plan/place.js';
 import { goneCodes } from './batch.js';
+import { BeforeUs } from './before-us.js';
 import type { Action, Change, Kind } from './change.js';
 import { asError } from './errors.js';
 import { diffIptables } from './iptables/diff.js';
+import { deleteEmptyTable, emptyTables } from './iptables/empty-tables.js';
 import { applyIptables, readIptables } from './iptables/reconciler.js';
 import { viewOf } from './iptables/view.js';
 import { Machine, type MachineOptions, type OpenPlace } from './machine.js';
 import { linkAlias } from './marks.js';
 import { isKernelDevice } from './ownership.js';
-import { PreviousSysctls } from './previous-sysctls.js';
 import { emptyState } from './state.js';
 import { inNamespace, taskNamespacesWithTraces } from './traces.js';
 
@@ -58,11 +59,14 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupResult> {
 class Cleanup {
   private readonly removed: Change[] = [];
   private readonly failed: { change: Change; message: string }[] = [];
+  private readonly before: BeforeUs;
 
   constructor(
     private readonly machine: Machine,
     private readonly dryRun: boolean,
-  ) {}
+  ) {
+    this.before = new BeforeUs(machine.settings.stateFolder);
+  }
 
   async run(): Promise<CleanupResult> {
     const { sandbox, fabric } = this.machine.settings.names;
@@ -76,6 +80,7 @@ class Cleanup {
     await this.part(changeOf('namespace', 'fabric', `network namespace ${fabric}`), () => this.cleanOwnNamespace('fabric', fabric));
     await this.part(changeOf('link', 'host', 'links'), () => this.cleanHostLinks());
     await this.part(changeOf('sysctl', 'host', 'settings'), () => this.restoreSysctls());
+    if (!this.dryRun && this.failed.length === 0) this.before.forget();
     return { removed: this.removed, failed: this.failed };
   }
 
@@ -95,9 +100,17 @@ class Cleanup {
       const changes = diffIptables({ desired: nothing, observed });
       const outcomes = this.dryRun ? changes.map((change) => ({ change })) : await applyIptables(this.machine.host, changes, true);
       for (const outcome of outcomes) this.record(outcome.change, 'error' in outcome ? outcome.error : undefined);
+      if (!this.dryRun) await this.cleanEmptyTables();
     } catch (error) {
       // Without the command there never were rules of ours.
       if (!(error instanceof CommandError && error.reason === 'ENOENT')) throw error;
+    }
+  }
+
+  private async cleanEmptyTables(): Promise<void> {
+    const document = await readIptables(this.machine.host);
+    for (const table of emptyTables(document, this.before.read().absentTables)) {
+      if (await deleteEmptyTable(this.machine.host, document, table)) this.record(changeOf('iptables', 'host', `table ${table} (empty)`));
     }
   }
 
@@ -139,8 +152,7 @@ class Cleanup {
   }
 
   private restoreSysctls(): void {
-    const previous = new PreviousSysctls(this.machine.settings.stateFolder);
-    for (const [path, value] of previous.read()) {
+    for (const [path, value] of Object.entries(this.before.read().sysctls)) {
       const parts = path.split('/');
       const now = readSysctl(parts, this.machine.host);
       if (now === undefined || now === value) continue; // Went with its device, or is as it was.
@@ -152,7 +164,6 @@ class Cleanup {
         this.record(change, asError(error));
       }
     }
-    if (!this.dryRun) previous.forget();
   }
 
   private send(steps: readonly Step[], request: (messages: readonly NetlinkMessage[]) => readonly NetlinkResult[]): void {

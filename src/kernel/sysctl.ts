@@ -2,9 +2,9 @@
 import { readSysctl, writeSysctl } from '../../native/index.js';
 import type { PlacePlan } from '../plan/node-plan.js';
 import type { Sysctl } from '../plan/objects.js';
+import { BeforeUs } from './before-us.js';
 import { asError } from './errors.js';
 import type { OpenPlace } from './machine.js';
-import { PreviousSysctls } from './previous-sysctls.js';
 import { applying, observing, type ObjectChange, type PlacePair, type Reconciler } from './reconciler.js';
 import type { ObservedSysctl } from './state.js';
 
@@ -14,7 +14,7 @@ export const sysctlReconciler: Reconciler<'sysctl', SysctlChange> = {
   observe: observing(readSysctls),
   diff: (pairs) => pairs.flatMap(diffSysctls),
   apply: applying((open, changes, machine) => {
-    const previous = new PreviousSysctls(machine.settings.stateFolder);
+    const before = new BeforeUs(machine.settings.stateFolder);
     return changes.map((change) => {
       try {
         if (change.desired === null) return { change }; // A setting is never removed.
@@ -22,9 +22,9 @@ export const sysctlReconciler: Reconciler<'sysctl', SysctlChange> = {
         // IPVS's settings are there once its module is (ip_vs_ctl.c registers them per namespace).
         if (path.startsWith('net/ipv4/vs/')) open.ipvs();
         const parts = path.split('/');
-        const before = readSysctl(parts, open.namespace);
-        if (before === undefined && optional === true) return { change };
-        if (open.place === 'host' && before !== undefined && before !== value) previous.remember(path, before);
+        const present = readSysctl(parts, open.namespace);
+        if (present === undefined && optional === true) return { change };
+        if (open.place === 'host' && present !== undefined && present !== value) before.rememberSysctl(path, present);
         writeSysctl(parts, value, open.namespace);
         return { change };
       } catch (error) {

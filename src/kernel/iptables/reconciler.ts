@@ -1,5 +1,6 @@
 /** iptables: observed with one `iptables-save`, changed with one `iptables-restore --noflush -w`, which is atomic per table. */
 import { CommandError, run, type NetworkNamespace } from '../../../native/index.js';
+import { BeforeUs } from '../before-us.js';
 import { asError } from '../errors.js';
 import { applying, observing, type Outcome, type Reconciler } from '../reconciler.js';
 import { diffIptables, type IptablesChange } from './diff.js';
@@ -35,7 +36,13 @@ export const iptablesReconciler: Reconciler<'iptables', IptablesChange> = {
     usesIptables(plan) ? viewOf(await readIptables(open.namespace), plan, machine.settings.names) : { chains: [], guests: [] },
   ),
   diff: (pairs) => pairs.flatMap(diffIptables),
-  apply: applying((open, changes, _machine, teardown) => applyIptables(open.namespace, changes, teardown)),
+  apply: applying(async (open, changes, machine, teardown) => {
+    if (open.place === 'host' && !teardown) {
+      const present = (await readIptables(open.namespace)).tables;
+      new BeforeUs(machine.settings.stateFolder).rememberAbsentTables([...new Set(changes.map(tableOf))].filter((table) => !present.has(table)));
+    }
+    return await applyIptables(open.namespace, changes, teardown);
+  }),
 };
 
 /** Never with -t: with the nft back end that would make the table. */
