@@ -5,7 +5,7 @@ import type { Change } from '../kernel/change.js';
 import { AlreadyRunningError, runningController } from '../server/controller-claim.js';
 import type { Settings } from '../settings.js';
 import { exitCodes } from './exit-codes.js';
-import { writeJson, type Output } from './output.js';
+import { writeJson, type Colours, type Output } from './output.js';
 import { renderChanges } from './plan-view.js';
 
 interface CleanupFlags {
@@ -40,15 +40,15 @@ export interface CleanupFailure {
 
 export function renderCleanup(removed: readonly Change[], failed: readonly CleanupFailure[], dryRun: boolean, output: Pick<Output, 'colours'>): string {
   const { colours } = output;
-  const failures = failed.map(({ change, message }) => colours.red(`Could not remove ${change.place} ${change.summary}: ${message}`));
-  const count = `${removed.length} ${removed.length === 1 ? 'object' : 'objects'}`;
-  const total =
-    removed.length === 0 && failed.length === 0
-      ? colours.green('Nothing of routemesh is on this node.')
-      : failed.length > 0
-        ? colours.red(`${count} removed, ${failed.length} left. Run cleanup again; what it says above is in the way.`)
-        : dryRun
-          ? `${count} would be removed.`
-          : colours.green(`${count} removed; nothing of routemesh is left on this node.`);
+  const failures = failed.map(({ change, message }) => colours.red(`${dryRun ? 'Could not look at' : 'Could not remove'} ${change.place} ${change.summary}: ${message}`));
+  const total = verdict(removed.length, failed.length, dryRun, colours);
   return `${[...renderChanges(removed, [], output), ...failures, total].join('\n')}\n`;
+}
+
+function verdict(removed: number, failed: number, dryRun: boolean, colours: Colours): string {
+  if (removed === 0 && failed === 0) return colours.green('Nothing of routemesh is on this node.');
+  const count = `${removed} ${removed === 1 ? 'object' : 'objects'}`;
+  if (dryRun) return `${count} would be removed.`;
+  if (failed > 0) return colours.red(`${count} removed, ${failed} left. Run cleanup again; what it says above is in the way.`);
+  return colours.green(`${count} removed; nothing of routemesh is left on this node.`);
 }
