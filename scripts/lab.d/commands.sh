@@ -116,7 +116,7 @@ end it with 'scripts/lab --name $NAME down', or choose another --name"
   say "booting $SUITE by $accel: $CPUS CPUs, $MEMORY MiB"
   start_vm "$accel" {lock}>&- || die "QEMU did not start; see $STATE/qemu.log"
   write_ssh_config
-  connect 120 {lock}>&-
+  connect 300 {lock}>&-
   say "the guest answers; bringing up $NODES node(s)"
   (in_vm "/run/lab/bin/cluster $NODES $MANAGERS $DOCKER") </dev/null {lock}>&- | while read -r line; do say "  $line"; done ||
     die "the nodes did not come up; look around with 'scripts/lab --name $NAME shell vm', end it with 'down'"

@@ -36,7 +36,7 @@ CONFIG
 
 # Waits until the guest's sshd answers and leaves a connection open.
 connect() {
-  local deadline=$((SECONDS + ${1:-120}))
+  local deadline=$((SECONDS + $1))
   until open_connection; do
     vm_runs || { tail -n 20 "$STATE/console.log" >&2 && die "the VM has stopped; its console: $STATE/console.log"; }
     [ "$SECONDS" -lt "$deadline" ] || die "the VM does not answer; its console: $STATE/console.log"

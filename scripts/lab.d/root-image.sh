@@ -120,9 +120,13 @@ make_kernel() {
     (cd "$work/kernel" && private_apt "$SUITE" apt-get download -q "$package")
     dpkg-deb --fsys-tarfile "$work/kernel/$package"_*.deb | tar -x -C "$work/kernel"
   done
-  mv "$work/kernel/boot/vmlinuz-$version" "$work/vmlinuz"
   local tree=$work/kernel/lib/modules
   [ -d "$tree" ] || tree=$work/kernel/usr/lib/modules # merged /usr, since trixie
+  if [ -e "$tree/$version/vmlinuz" ]; then
+    mv "$tree/$version/vmlinuz" "$work/vmlinuz"
+  else
+    mv "$work/kernel/boot/vmlinuz-$version" "$work/vmlinuz"
+  fi
   for part in "${KERNEL_PARTS[@]}"; do
     if [ -d "$tree/$version/kernel/$part" ]; then
       parts+=("kernel/$part")
