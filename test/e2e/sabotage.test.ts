@@ -7,7 +7,7 @@ import { ask, servers } from './support/traffic.js';
 const foreign = {
   chain: 'iptables -N SOMEBODY; iptables -A SOMEBODY -s 203.0.113.9/32 -j DROP; iptables -I INPUT -j SOMEBODY; iptables -t nat -A POSTROUTING -s 203.0.113.9/32 -j ACCEPT',
   objects: 'ip link add somebody type bridge; ip addr add 172.31.99.1/24 dev somebody; ip link set somebody up; ip netns add somebody; ip route add 203.0.113.128/25 dev somebody table 77; ip rule add pref 77 from 203.0.113.9 lookup 77',
-  look: "iptables-save | grep -e SOMEBODY -e 203.0.113.9 | sed 's/\\[[0-9:]*\\]//'; ip -o addr show somebody; ip netns list | grep ^somebody; ip route show table 77; ip rule | grep ^77:",
+  look: "iptables-save | grep -e SOMEBODY -e 203.0.113.9 | sed 's/\\[[0-9:]*\\]//'; ip -4 -o addr show somebody; ip netns list | grep ^somebody; ip route show table 77; ip rule | grep ^77:",
   gone: 'iptables -D INPUT -j SOMEBODY; iptables -F SOMEBODY; iptables -X SOMEBODY; iptables -t nat -D POSTROUTING -s 203.0.113.9/32 -j ACCEPT; ip rule del pref 77; ip link del somebody; ip netns del somebody',
 };
 
