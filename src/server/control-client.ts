@@ -13,7 +13,7 @@ const mostBytes = 256 * 1024 * 1024;
  * The JSON that the controller gives for a path such as `/status`.
  * Rejects with NoControllerError, or with an error that says what to do.
  */
-export async function askController(socketPath: string, path: string, timeoutMilliseconds = 10_000): Promise<unknown> {
+export async function askController(socketPath: string, path: string, timeoutMilliseconds = 30_000): Promise<unknown> {
   const { status, text } = await get(socketPath, path, timeoutMilliseconds);
   const body = parse(text, socketPath);
   if (status === 200) return body;
@@ -25,7 +25,7 @@ function get(socketPath: string, path: string, timeoutMilliseconds: number): Pro
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMilliseconds);
     const fail = (error: Error): void => {
-      reject(signal.aborted ? new Error(`The controller did not answer on ${socketPath} within ${timeoutMilliseconds / 1000} s. Look at its log; \`kill -ABRT\` of its process leaves the mesh as it is.`) : explain(error, socketPath));
+      reject(signal.aborted ? new Error(`The controller did not answer on ${socketPath} within ${timeoutMilliseconds / 1000} s. See its log.`) : explain(error, socketPath));
     };
     const call = request({ socketPath, path, headers: { connection: 'close' }, signal }, (response) => {
       const pieces: Buffer[] = [];
