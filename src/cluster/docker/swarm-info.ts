@@ -21,9 +21,12 @@ export interface SwarmInfo {
   readonly error: string;
 }
 
+/** `docker info` gathers much more than this: on a loaded machine it took over 20 s. */
+const patienceMilliseconds = 60_000;
+
 /** Asks once. Rejects with a DockerError that says what to do. */
 export async function dockerSwarmInfo(options: DockerClientOptions, signal: AbortSignal): Promise<SwarmInfo> {
-  return convertSwarmInfo(await new DockerClient(options).info(signal));
+  return convertSwarmInfo(await new DockerClient({ requestMilliseconds: patienceMilliseconds, ...options }).info(signal));
 }
 
 export function convertSwarmInfo(info: RawObject): SwarmInfo {
