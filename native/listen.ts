@@ -6,7 +6,7 @@ import { enter, type NetworkNamespace } from './netns.js';
 
 export type TransportProtocol = 'tcp' | 'udp' | 'sctp';
 
-/** A bound (for tcp: listening) socket that nobody ever reads. Close it to free the port. */
+/** A bound (for tcp and sctp: listening) socket that nobody ever reads. Close it to free the port. */
 export interface PortHolder {
   readonly protocol: TransportProtocol;
   readonly port: number;
@@ -26,8 +26,7 @@ const SOCKADDR_IN_LENGTH = 16;
 const BACKLOG = 1;
 
 /**
- * Holds 0.0.0.0:port (IPv4): bound, and for tcp listening. An sctp socket is only bound, which is enough to make another's
- * bind fail, and never answers.
+ * Holds 0.0.0.0:port (IPv4): bound, and for tcp and sctp listening (an sctp endpoint that is only bound is in no table).
  * @throws SystemError EADDRINUSE when another program has it, EPROTONOSUPPORT when the kernel has no SCTP
  */
 export function holdPort(protocol: TransportProtocol, port: number, namespace?: NetworkNamespace): PortHolder {
@@ -38,7 +37,7 @@ export function holdPort(protocol: TransportProtocol, port: number, namespace?: 
   const fd = namespace === undefined ? create() : enter(namespace, create);
   try {
     libc.bind(fd, anyAddress(port), label);
-    if (protocol === 'tcp') libc.listen(fd, BACKLOG, label);
+    if (protocol !== 'udp') libc.listen(fd, BACKLOG, label);
   } catch (error) {
     libc.close(fd, label);
     throw error;

@@ -87,6 +87,7 @@ export interface NewVxlan extends NewLink {
 
 /** Changes to a link; what is left out stays. `masterIndex: 0` takes it out of its master, `alias: ''` clears it. */
 export interface LinkChange {
+  /** Refused with EBUSY while the link is up, before Linux 6.2: take it down in a message before. */
   readonly name?: string | undefined;
   readonly macAddress?: MacAddress | undefined;
   readonly mtu?: number | undefined;

@@ -34,11 +34,11 @@ export function batch(namespace: NetworkNamespace, command: 'ip' | 'bridge', lin
   execFileSync('nsenter', [`--net=/run/netns/${namespace.label}`, command, '-batch', '-'], { input: lines.join('\n'), stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
-/** Waits until `isTrue`, or fails after two seconds (ten where the machine is emulated). */
+/** Waits until `isTrue`, or fails after a minute. */
 export async function eventually(isTrue: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (!isTrue()) {
-    if (Date.now() > deadline) throw new Error('it did not happen within 10 seconds');
+    if (Date.now() > deadline) throw new Error('it did not happen within a minute');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
