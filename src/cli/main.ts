@@ -9,6 +9,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(exitCodes.fine);
   throw error;
 });
+// Who reads the log may go before the controller does (journald restarts); no line is worth the mesh's upkeep.
+process.stderr.on('error', () => undefined);
 
 try {
   const exitCode = await runProgram(process.argv.slice(2));
