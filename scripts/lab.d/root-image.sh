@@ -58,15 +58,14 @@ build_root() {
     rm -rf "$folder"
     mv "$work" "$folder"
     trap - EXIT
-    forget_old_roots
+    forget_old_roots "$folder"
   fi
   exec {lock}>&-
 }
 
 # Roots of this suite made by older recipes: nobody can boot them any more.
 forget_old_roots() {
-  local old current
-  current=$(root_folder)
+  local old current=$1
   for old in "$CACHE/root-$SUITE"-*; do
     [ "$old" = "$current" ] || rm -rf "$old"
   done
@@ -115,7 +114,7 @@ make_kernel() {
   version=$(private_apt "$SUITE" apt-cache depends linux-image-amd64 |
     sed -n 's/^ *Depends: linux-image-\([0-9].*\)/\1/p')
   # Up to 6.12 the image is all; since 7 the kernel and its modules are packages of their own.
-  for package in linux-{image,binary,modules}-"$version"; do
+  for package in linux-{image,base,binary,modules}-"$version"; do
     has_package "$package" || continue
     (cd "$work/kernel" && private_apt "$SUITE" apt-get download -q "$package")
     dpkg-deb --fsys-tarfile "$work/kernel/$package"_*.deb | tar -x -C "$work/kernel"
@@ -136,7 +135,7 @@ make_kernel() {
     fi
   done
   as_root mkdir -p "$work/root/lib/modules/$version"
-  (cd "$tree/$version" && tar -c modules.order modules.builtin modules.builtin.modinfo "${parts[@]}") |
+  (cd "$tree/$version" && tar -c modules.* "${parts[@]}") |
     as_root tar -x -C "$work/root/lib/modules/$version"
   as_root depmod -b "$work/root" "$version"
   make_initramfs "$work" "$version"
