@@ -48,7 +48,7 @@ const burstMilliseconds = 20;
 class DockerFollower {
   private readonly pending = new PendingLook();
   private readonly alarm = new Alarm();
-  private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 10_000 });
+  private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 3_000 });
   private raw: RawCluster | null = null;
   private told: ClusterState | null = null;
   private failure: Error | null = null;
@@ -91,7 +91,7 @@ class DockerFollower {
             this.hint({ kind: 'everything' }, reason);
           },
           onBroken: (error) => {
-            if (this.streaming) this.logger.debug('Docker’s event stream broke; it is connected again', { error });
+            this.logger.debug('Docker’s event stream broke; it is connected again', { error });
             this.streaming = false;
             this.hint({ kind: 'everything' }, 'event stream broke');
           },

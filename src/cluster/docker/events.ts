@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isNativeError } from 'node:util/types';
 import { Backoff } from '../../controller/backoff.js';
 import type { Logger } from '../../log.js';
 import type { DockerClient, Filters } from './client.js';
@@ -24,7 +25,7 @@ export interface EventsListener {
   onEvent(event: DockerEvent): void;
   /** Events may have been missed: the stream was (re)connected, or held what is no event. */
   onGap(reason: string): void;
-  /** The stream broke; it is connected again later. */
+  /** The stream broke, after it was connected; it is connected again later. */
   onBroken(error: Error): void;
 }
 
@@ -44,11 +45,13 @@ export async function followEvents({ client, filters, listener, logger, backoff 
   // By Docker's clock once it has told an event, by ours until then.
   let since = Date.now() / 1000 - overlapSeconds;
   while (!signal.aborted) {
+    let connected = false;
     const attempt = new AbortController();
     const end = () => attempt.abort();
     signal.addEventListener('abort', end, { once: true });
     try {
       const stream = await client.events(attempt.signal, filters, Number(since.toFixed(3)));
+      connected = true;
       listener.onGap('event stream connected');
       await readEvents(stream, {
         onEvent: (event, seconds) => {
@@ -64,7 +67,7 @@ export async function followEvents({ client, filters, listener, logger, backoff 
       throw new Error('the event stream ended');
     } catch (error) {
       if (signal.aborted) return;
-      listener.onBroken(error instanceof Error ? error : new Error(String(error)));
+      if (connected) listener.onBroken(isNativeError(error) ? error : new Error(String(error)));
     } finally {
       attempt.abort();
       signal.removeEventListener('abort', end);
@@ -73,8 +76,9 @@ export async function followEvents({ client, filters, listener, logger, backoff 
   }
 }
 
+/** A connection to a local socket costs little, and the node waits for it. */
 function newBackoff(): Backoff {
-  return new Backoff({ firstMilliseconds: 100, limitMilliseconds: 10_000 });
+  return new Backoff({ firstMilliseconds: 100, limitMilliseconds: 3_000 });
 }
 
 interface Reader {

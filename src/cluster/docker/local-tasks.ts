@@ -104,7 +104,7 @@ export function localTaskOf(container: RawObject): LocalTask | null {
 class LocalTasksFollower {
   private readonly containers: LocalContainers;
   private readonly alarm = new Alarm();
-  private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 10_000 });
+  private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 3_000 });
   private readonly started = new Set<string>();
   private relist: string | null = 'start';
   private told: ReadonlyMap<string, LocalTask> | null = null;
