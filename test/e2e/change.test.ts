@@ -11,7 +11,7 @@ afterEach(() => expectNothingToDo());
 afterAll(() => removeMesh(), 60_000);
 
 describe('a service that changes', () => {
-  beforeAll(() => createService('web', ['--publish', '8080:80'], 3), 120_000);
+  beforeAll(() => createService('web', ['--publish', '8080:80', '--env', 'PORT=80,81'], 3), 120_000);
 
   it.each([6, 1, 0, 2])('scaled to %i is served by exactly its tasks', async (replicas) => {
     await shell('h1', `docker service scale --detach web=${replicas} >/dev/null`);
@@ -27,12 +27,12 @@ describe('a service that changes', () => {
   }, 180_000);
 
   it('answers a port that is added, and not one that is removed', async () => {
-    await updateService('web', '--publish-add', '8081:80', '--publish-add', '8080:80/udp');
+    await updateService('web', '--publish-add', '8081:81', '--publish-add', '8080:80/udp');
     await served({ 'tcp/8080': 2, 'tcp/8081': 2, 'udp/8080': 2 });
     expect(servers(await ask('client', url(8081), 4))).toHaveLength(2);
     expect(servers(await askByUdp('client', nodeAddress, 8080, 4))).toHaveLength(2);
 
-    await updateService('web', '--publish-rm', '8080:80/tcp');
+    await updateService('web', '--publish-rm', '80/tcp');
     await served({ 'tcp/8081': 2, 'udp/8080': 2 });
     await expect(ask('client', url(8080))).rejects.toThrow();
     expect(servers(await ask('client', url(8081), 4))).toHaveLength(2);
