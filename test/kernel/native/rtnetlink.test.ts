@@ -290,13 +290,13 @@ describe('batches', () => {
     expect(() => kernel.request([native.createBridge({ name: 'br0' })])).not.toThrow();
   });
 
-  test('10,000 routes go in and come back', () => {
-    const routes = Array.from({ length: 10_000 }, (_, number): native.NewRoute => ({ destination: `10.70.${number >> 8}.${number & 255}/32`, linkIndex: v0, table: 401 }));
+  test('thousands of routes go in and come back', () => {
+    const routes = Array.from({ length: 3000 }, (_, number): native.NewRoute => ({ destination: `10.70.${number >> 8}.${number & 255}/32`, linkIndex: v0, table: 401 }));
     const messages = routes.map(native.addRoute);
     const started = performance.now();
     kernel.execute(messages);
     const added = performance.now();
-    expect(kernel.routes({ table: 401 })).toHaveLength(10_000);
-    console.info(`10,000 routes: added in ${Math.round(added - started)} ms, read back in ${Math.round(performance.now() - added)} ms`);
+    expect(kernel.routes({ table: 401 })).toHaveLength(3000);
+    console.info(`3,000 routes: added in ${Math.round(added - started)} ms, read back in ${Math.round(performance.now() - added)} ms`);
   });
 });
