@@ -19,6 +19,7 @@ export const IPPROTO_SCTP = 132;
 
 /** setsockopt levels and options (asm-generic/socket.h; linux/socket.h for SOL_NETLINK). */
 export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
 export const SO_RCVBUF = 8;
 export const SO_RCVBUFFORCE = 33;
 export const SOL_NETLINK = 270;

@@ -1,6 +1,6 @@
 /** Placeholder sockets: hold a port so that no other program takes it, as dockerd does for a published one. */
 
-import { AF_INET, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, isLittleEndian, SOCK_DGRAM, SOCK_STREAM } from './constants.js';
+import { AF_INET, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, isLittleEndian, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET } from './constants.js';
 import * as libc from './libc.js';
 import { enter, type NetworkNamespace } from './netns.js';
 
@@ -36,6 +36,8 @@ export function holdPort(protocol: TransportProtocol, port: number, namespace?: 
   const create = (): number => libc.socket(AF_INET, type, number, label);
   const fd = namespace === undefined ? create() : enter(namespace, create);
   try {
+    // Connections of a program that has ended (TIME_WAIT) keep nobody from listening; one that listens still does.
+    if (protocol === 'tcp') libc.setSocketOption(fd, SOL_SOCKET, SO_REUSEADDR, 1, label);
     libc.bind(fd, anyAddress(port), label);
     if (protocol !== 'udp') libc.listen(fd, BACKLOG, label);
   } catch (error) {

@@ -207,6 +207,7 @@ export class Controller {
     this.syncs += 1;
     this.failing = failed.length > 0 || broken !== null;
     const failures = [...failed.map(({ change, error }) => `${change.place}: ${change.action} ${change.summary}: ${error.message}`), ...(broken === null ? [] : [broken.message])];
+    const isNews = failures.join('\n') !== (this.lastSync?.failures ?? []).join('\n');
     this.lastSync = {
       at: new Date().toISOString(),
       durationMilliseconds: Math.round(milliseconds),
@@ -218,7 +219,7 @@ export class Controller {
 
     if (this.failing) {
       const wait = this.backoff.next();
-      this.options.logger.error('The kernel is not yet as planned; trying again', { waitMilliseconds: wait, failures: failures.length, error: broken ?? failures[0] });
+      this.options.logger[isNews ? 'error' : 'debug']('The kernel is not yet as planned; trying again', { waitMilliseconds: wait, failures: failures.length, error: broken ?? failures[0] });
       this.queue.requestAfter(wait, 'retry');
     } else {
       this.backoff.reset();
@@ -249,6 +250,7 @@ export class Controller {
 
   private tellChanges({ applied, failed }: ApplyResult, repairs: ReadonlySet<Change>, reason: string): void {
     const count = (action: Change['action']) => applied.filter((change) => change.action === action).length;
+    if (applied.length === 0) return;
     this.options.logger.info('Programmed', { reason, added: count('add'), changed: count('change'), removed: count('remove'), failed: failed.length });
     const level = applied.length <= changesToldSingly ? 'info' : 'debug';
     for (const change of applied) {

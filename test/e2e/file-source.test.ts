@@ -78,14 +78,14 @@ describe('a host without Docker', () => {
   }, 60_000);
 
   it('refuses a port on which a program of the host listens, and names the program', async () => {
-    await shell(host, 'setsid python3 -m http.server 8099 >/dev/null 2>&1 & for i in $(seq 100); do curl -s -o /dev/null http://127.0.0.1:8099/ && break; sleep 0.1; done');
+    await shell(host, 'setsid python3 -m http.server 8099 >/dev/null 2>&1 & echo $! >/run/busy.pid; for i in $(seq 100); do curl -s -o /dev/null http://127.0.0.1:8099/ && break; sleep 0.1; done');
     await save(cluster(`${web([2, 3])}  late:\n    publish: 8099:80\n    endpoints: []\n`));
     await eventually(async () => {
       const { conditions } = await status(host);
       expect(conditions).toMatchObject([{ reason: 'PortConflict', object: { name: 'late' } }]);
       expect(conditions[0]?.message).toContain('python3');
     });
-    await shell(host, 'pkill -f "http.server 8099"');
+    await shell(host, 'kill $(cat /run/busy.pid)');
     await eventually(async () => expect((await status(host)).conditions).toEqual([]));
   }, 60_000);
 });
