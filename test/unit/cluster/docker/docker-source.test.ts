@@ -47,9 +47,13 @@ async function follow(intervals = never, requestMilliseconds = 10_000) {
   running = dockerSource({ socket: dockerd.socket, intervals, requestMilliseconds }).follow(recorder, stop.signal);
   await recorder.until('state: 8080');
   while (dockerd.openStreams === 0) await sleep(2);
-  // The look that the stream's beginning asks for.
-  await sleep(100);
+  await quiet();
   dockerd.requests.length = 0;
+}
+
+/** Until the looks that a stream's beginning asks for are over. */
+async function quiet() {
+  for (let seen = -1; seen !== dockerd.requests.length; await sleep(200)) seen = dockerd.requests.length;
 }
 
 const unavailable = () => recorder.log.filter((entry) => entry.startsWith('unavailable'));
@@ -72,7 +76,7 @@ describe('a change is served soon', () => {
 
     dockerd.cluster = clusterJson({});
     dockerd.event('service', 'remove', 'webid');
-    await sleep(300);
+    await recorder.until('state:', 2);
 
     expect(recorder.states.at(-1)?.services).toEqual([]);
     expect(unavailable()).toEqual([]);

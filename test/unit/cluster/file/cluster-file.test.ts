@@ -1,9 +1,12 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { ClusterFileError, parseClusterFile } from '../../../../src/cluster/file/cluster-file.js';
 import { isNamespace, namespacePath } from '../../../../src/cluster/file/namespace.js';
 import { defaultPortPolicy } from '../../../../src/cluster/policy.js';
+
+// Properties are tried hundreds of times: a busy machine is slow, not wrong.
+jest.setTimeout(60_000);
 
 const parse = (text: string) => parseClusterFile(text, 'cluster.yaml');
 const good = `
