@@ -55,8 +55,10 @@ static int holder(const char *name)
     FILE *file = strchr(name, '/') ? NULL : fopen(path, "re");
     if (!file)
         unknown_host(name);
-    if (fscanf(file, "%d", &pid) != 1)
-        die("not up yet:", name);
+    if (fscanf(file, "%d", &pid) != 1) {
+        fprintf(stderr, "scripts/lab: host '%s' is not up yet\n", name);
+        exit(EXIT_NOT_STARTED);
+    }
     fclose(file);
     return pid;
 }
