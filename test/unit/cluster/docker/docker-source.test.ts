@@ -47,7 +47,7 @@ async function follow(intervals = never, requestMilliseconds = 10_000) {
   running = dockerSource({ socket: dockerd.socket, intervals, requestMilliseconds }).follow(recorder, stop.signal);
   await recorder.until('state: 8080');
   while (dockerd.openStreams === 0) await sleep(2);
-  await quiet();
+  if (intervals === never) await quiet();
   dockerd.requests.length = 0;
 }
 
