@@ -68,6 +68,7 @@ function withoutOwnPlaceholders(kernel: MeshKernel, held: ReadonlySet<string>): 
     resolveTask: (path, identity) => kernel.resolveTask(path, identity),
     portsHeldByOthers: (ports) => kernel.portsHeldByOthers(ports.filter((port) => !held.has(keyOf(port)))),
     difference: (nodePlan) => kernel.difference(nodePlan),
+    differenceFrom: (previous, next) => kernel.differenceFrom(previous, next),
     apply: (nodePlan, changes) => kernel.apply(nodePlan, changes),
     connections: () => kernel.connections(),
     watch: (onChange) => { kernel.watch(onChange); },

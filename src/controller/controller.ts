@@ -15,12 +15,13 @@ import type { ClusterState, Task } from '../cluster/state.js';
 import type { Change, Kind } from '../kernel/change.js';
 import { isRepair } from '../kernel/repair.js';
 import type { Logger } from '../log.js';
+import type { PlanContext } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import { plan } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
 import { Backoff } from './backoff.js';
 import { ConditionLog } from './condition-log.js';
-import { DrainKeeper } from './drain.js';
+import { DrainKeeper, type DrainFacts } from './drain.js';
 import { gatherContext } from './gather.js';
 import { connectionKey, type ApplyResult, type FailedChange, type MeshKernel } from './mesh-kernel.js';
 import { portReports, type StatusReport, type SyncReport } from './report.js';
@@ -45,6 +46,8 @@ export interface ControllerOptions {
 
 /** How often draining connections are counted, in milliseconds. */
 const drainCheckMilliseconds = 1_000;
+/** Hints from the kernel come in bursts, and our own changes give some too: one look serves all of this time. */
+const kernelHintMilliseconds = 300;
 /** Up to so many changes are told one by one. */
 const changesToldSingly = 20;
 
@@ -60,6 +63,8 @@ export class Controller {
   private currentPlan: NodePlan | null = null;
   /** The plan that the kernel is known to have held; null after a failure. */
   private lastApplied: NodePlan | null = null;
+  private lastContext: PlanContext | null = null;
+  private drainTimer: NodeJS.Timeout | undefined;
   private lastSync: SyncReport | null = null;
   private syncs = 0;
   private failing = false;
@@ -83,6 +88,7 @@ export class Controller {
       ),
     ]);
     await this.queue.close();
+    clearTimeout(this.drainTimer);
     kernel.close();
     logger.info('Stopped; the mesh goes on as it is programmed');
   }
@@ -157,7 +163,7 @@ export class Controller {
 
   private onKernelChange(what: string): void {
     // A failing sync leaves traces that would call for the next one at once: its backoff decides instead.
-    if (!this.failing) this.queue.request(what);
+    if (!this.failing) this.queue.requestWithin(kernelHintMilliseconds, what);
   }
 
   private async syncSafely(reason: string): Promise<void> {
@@ -179,28 +185,55 @@ export class Controller {
 
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string): Promise<ApplyResult> {
     const { settings, node, kernel, logger } = this.options;
-    const served = this.drains.apply(state, {
-      now: performance.now(),
-      isAlive: (task) => localTasks.has(task.id),
-      connectionsOf: (task) => this.connectionsOf(task),
-    });
+    const served = this.drains.apply(state, this.drainFacts(localTasks));
+    const shed = await this.shed(served, localTasks);
     const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks }, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
     const next = plan(served, context);
     this.currentPlan = next;
+    this.lastContext = context;
 
     const changes = await kernel.difference(next);
-    if (changes.length === 0) {
-      this.lastApplied = next;
-      return { applied: [], failed: [] };
-    }
     const repairs = changes.filter((change) => isRepair(change, this.lastApplied, next));
-    const result = await kernel.apply(next, changes);
+    const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
+    const result: ApplyResult = { applied: [...shed, ...applied], failed };
     this.countRepairs(repairs, result.failed);
     this.tellChanges(result, new Set(repairs), reason);
     this.lastApplied = result.failed.length === 0 ? next : null;
     return result;
+  }
+
+  /**
+   * Before the long look at the kernel: real servers that must take no more connections are told so at once. A task
+   * that stops listens only a moment longer, and what is sent to it then is lost.
+   */
+  private async shed(served: ClusterState, localTasks: ReadonlyMap<string, LocalTask>): Promise<readonly Change[]> {
+    if (this.lastApplied === null || this.lastContext === null) return [];
+    const alive = new Map([...this.lastContext.localTasks].filter(([id]) => localTasks.has(id)));
+    const soon = plan(served, { ...this.lastContext, localTasks: alive });
+    const urgent = this.options.kernel.differenceFrom(this.lastApplied, soon).filter(({ kind, action }) => kind === 'ipvs' && action !== 'add');
+    if (urgent.length === 0) return [];
+    // What fails here is found again by the look that follows.
+    return (await this.options.kernel.apply(soon, urgent)).applied;
+  }
+
+  private drainFacts(localTasks: ReadonlyMap<string, LocalTask>): DrainFacts {
+    return {
+      now: performance.now(),
+      isAlive: (task) => localTasks.has(task.id),
+      connectionsOf: (task) => this.connectionsOf(task),
+    };
+  }
+
+  /** Counts draining connections from time to time, which costs little, and syncs only when a drain has come to its end. */
+  private watchDrains(): void {
+    clearTimeout(this.drainTimer);
+    if (this.drains.draining().length === 0) return;
+    this.drainTimer = setTimeout(() => {
+      if (this.drains.hasEnded(this.drainFacts(this.localTasks ?? new Map()))) this.queue.request('drained');
+      else this.watchDrains();
+    }, drainCheckMilliseconds);
   }
 
   private finish(reason: string, milliseconds: number, { applied, failed }: ApplyResult, broken: Error | null): void {
@@ -225,7 +258,7 @@ export class Controller {
       this.backoff.reset();
       this.queue.cancel('retry');
     }
-    if (this.drains.draining().length > 0) this.queue.requestAfter(drainCheckMilliseconds, 'drain');
+    this.watchDrains();
     this.queue.requestAfter(this.options.settings.resyncMilliseconds, 'resync');
   }
 

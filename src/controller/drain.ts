@@ -54,6 +54,11 @@ export class DrainKeeper {
     };
   }
 
+  /** Has any drain come to its end, so that a sync would change something? */
+  hasEnded(facts: DrainFacts): boolean {
+    return [...this.drains.values()].some((drain) => !drain.over && (isOver(drain, facts) || !facts.isAlive(drain.task)));
+  }
+
   /** Ids of tasks that are being drained and still programmed. */
   draining(): string[] {
     return [...this.drains.values()].filter((drain) => !drain.over).map((drain) => drain.task.id);
@@ -88,13 +93,17 @@ export class DrainKeeper {
       if (cameBack || gone) {
         this.drains.delete(id);
       } else if (!drain.over) {
-        const age = facts.now - drain.since;
-        // In the very sync that begins the drain, the weight has not reached the kernel: no count is final yet.
-        drain.over = (age > 0 && facts.connectionsOf(drain.task) === 0) || age >= grace(drain.service);
+        drain.over = isOver(drain, facts);
         if (drain.over && task === undefined) this.drains.delete(id);
       }
     }
   }
+}
+
+function isOver(drain: Drain, facts: DrainFacts): boolean {
+  const age = facts.now - drain.since;
+  // In the very sync that begins the drain, the weight has not reached the kernel: no count is final yet.
+  return (age > 0 && facts.connectionsOf(drain.task) === 0) || age >= grace(drain.service);
 }
 
 /** The longest that any port of the service asks for. */

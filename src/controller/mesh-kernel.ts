@@ -29,6 +29,8 @@ export interface MeshKernel {
   portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string>;
   /** What must change for the kernel to hold what the plan says. Changes nothing. */
   difference(plan: NodePlan): Promise<readonly Change[]>;
+  /** The same without a look at the kernel, which is taken to hold what the earlier plan says. */
+  differenceFrom(previous: NodePlan, next: NodePlan): readonly Change[];
   /** Applies as much as can be applied; never rejects for a single change. */
   apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult>;
   /** By `connectionKey`. Empty where there is no sandbox yet. */

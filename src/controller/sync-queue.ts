@@ -43,6 +43,11 @@ export class SyncQueue {
     this.timers.set(reason, timer);
   }
 
+  /** Look again within that time: many wishes for the same reason are one look. */
+  requestWithin(milliseconds: number, reason: string): void {
+    if (!this.timers.has(reason)) this.requestAfter(milliseconds, reason);
+  }
+
   cancel(reason: string): void {
     clearTimeout(this.timers.get(reason));
     this.timers.delete(reason);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { background, lab, on, shell } from './support/lab.js';
 import { nodeAddress, removeMesh, served, startMesh, stopMesh } from './support/mesh.js';
-import { createService, removeServices, tasksRunning, updateService } from './support/swarm.js';
+import { createService, removeServices, tasksRunning, updateCompleted, updateService } from './support/swarm.js';
 
 /** Two services alike: ours is served by routemesh, theirs by dockerd's ingress, on one node and in one run. */
 const ours = { name: 'ours', url: `http://${nodeAddress}:8080` };
@@ -57,7 +57,7 @@ afterAll(async () => {
 
 describe('under load, beside dockerd’s ingress', () => {
   it.each([
-    ['a rolling update', () => both((name) => updateService(name, '--force')), 2],
+    ['a rolling update', () => both((name) => updateService(name, '--force')).then(() => both(updateCompleted)), 2],
     ['a scale down', () => both((name) => on('h1')('docker', 'service', 'scale', '--detach', `${name}=1`)), 1],
   ])('%s loses no connection that dockerd keeps', async (_name, change, replicas) => {
     const loads = await Promise.all([load(ours.url, ours.name), load(theirs.url, theirs.name)]);

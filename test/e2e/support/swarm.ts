@@ -15,6 +15,14 @@ export async function updateService(name: string, ...options: readonly string[])
   await manager('docker', 'service', 'update', '--detach', '--no-resolve-image', ...options, name);
 }
 
+/** Waits until a rolling update has replaced every task. */
+export async function updateCompleted(name: string): Promise<void> {
+  await eventually(async () => {
+    const state = (await manager('docker', 'service', 'inspect', name, '--format', '{{.UpdateStatus.State}}')).trim();
+    if (state !== 'completed') throw new Error(`the update of ${name} is ${state}`);
+  }, 240_000);
+}
+
 /** Waits until exactly so many tasks run and no other is on its way up or down. */
 export async function tasksRunning(name: string, count: number): Promise<void> {
   await eventually(async () => {

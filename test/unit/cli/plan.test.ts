@@ -22,6 +22,7 @@ function kernel(changes: readonly Change[], listening: readonly string[] = []): 
     resolveTask: () => { throw new Error('no task is here'); },
     portsHeldByOthers: (ports) => new Map(ports.map(({ protocol, port }) => `${protocol}/${port}`).filter((key) => listening.includes(key)).map((key) => [key, 'node (pid 7)'])),
     difference: () => Promise.resolve(changes),
+    differenceFrom: () => [],
     apply: () => Promise.reject(new Error('plan must change nothing')),
     connections: () => new Map(),
     watch: () => undefined,
