@@ -23,6 +23,7 @@ export default defineConfig(
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
     },
   },
+  { files: ['scripts/**/*.js'], languageOptions: { globals: { console: 'readonly', process: 'readonly' } } },
   { files: ['native/libc.ts'], rules: { 'no-restricted-imports': 'off' } },
   {
     files: ['native/**/*.ts'],
