@@ -4,7 +4,6 @@
  */
 import type { Link, Place, VethLink } from '../../plan/objects.js';
 import type { Action, Change } from '../change.js';
-import { ownsWholly } from '../ownership.js';
 import type { PlacePair } from '../reconciler.js';
 import type { ObservedLink } from '../state.js';
 
@@ -45,7 +44,7 @@ export function diffLinks(pairs: readonly PlacePair[]): LinkChange[] {
     const wanted = new Set(desired.links.map(({ name }) => name));
     for (const { name, kind } of observed.link) {
       if (wanted.has(name)) continue;
-      changes.push(change('remove', desired.place, name, `${ownsWholly(desired) ? 'foreign ' : ''}link ${name}${kind === '' ? '' : ` (${kind})`}`, { type: 'delete', name }));
+      changes.push(change('remove', desired.place, name, `link ${name}${kind === '' ? '' : ` (${kind})`}`, { type: 'delete', name }));
     }
   }
   return changes;

@@ -70,7 +70,7 @@ describe('what differs', () => {
     const states = plan.places.map(stateOfPlan).filter(({ place }) => place !== web1);
     const changes = lines(differenceOf(withoutPlaces(plan.places, gone), states));
     expect(changes.filter((line) => !line.includes(': remove '))).toEqual([]);
-    expect(changes).toContain(`fabric: remove foreign link ${web1Cable} (veth)`);
+    expect(changes).toContain(`fabric: remove link ${web1Cable} (veth)`);
   });
 });
 

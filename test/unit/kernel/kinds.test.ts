@@ -51,7 +51,7 @@ describe('links', () => {
 
   test('a foreign link in our namespace goes', () => {
     const tap = { name: 'tap0', kind: 'tun', mac: '', mtu: 1500, master: null, up: true, peer: null };
-    expect(differences('fabric', (one) => ({ link: [...one.link, tap] }))).toEqual(['fabric: remove foreign link tap0 (tun)']);
+    expect(differences('fabric', (one) => ({ link: [...one.link, tap] }))).toEqual(['fabric: remove link tap0 (tun)']);
   });
 });
 
