@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { NetlinkError } from '../../../native/netlink/errors.js';
 import type { NetworkNamespace } from '../../../native/netns.js';
 import * as native from '../../../native/index.js';
-import { batch, discard, freshNamespace, json, tool } from './laboratory.js';
+import { batch, discard, eventually, freshNamespace, json, tool } from './laboratory.js';
 
 // An emulated machine with busy neighbours is a hundred times slower than this one.
 jest.setTimeout(120_000);
@@ -56,7 +56,9 @@ afterAll(() => {
 });
 
 describe('links', () => {
-  test('what we create, ip prints: veth over two namespaces, bridge and port, vxlan, alias', () => {
+  test('what we create, ip prints: veth over two namespaces, bridge and port, vxlan, alias', async () => {
+    // Operational states follow a moment later (net/core/link_watch.c).
+    await eventually(() => json(near, 'ip -j link show v0')[0]?.operstate === 'UP' && json(far, 'ip -j link show mesh0')[0]?.operstate === 'UP');
     const links = new Map(json(near, 'ip -j -d link').map((link) => [link.ifname, link]));
     expect(links.get('v0')).toMatchObject({ address: '02:42:a9:fe:01:01', mtu: 1400, ifalias: 'routemesh: ä task', operstate: 'UP', linkinfo: { info_kind: 'veth' } });
     expect(links.get('br0')).toMatchObject({ address: '02:42:ac:1e:00:01', mtu: 1400, linkinfo: { info_kind: 'bridge' } });
@@ -67,11 +69,12 @@ describe('links', () => {
     expect(json(far, 'ip -j link show mesh0')[0]).toMatchObject({ address: '02:42:0a:00:00:04', mtu: 1400, operstate: 'UP' });
   });
 
-  test('what ip creates and changes, we read', () => {
+  test('what ip creates and changes, we read', async () => {
     batch(near, 'ip', [
       'link add name ipbr type bridge', 'link add name ipv0 address 02:00:00:00:00:01 mtu 1300 type veth peer name ipv1', 'link set ipv0 master ipbr up alias hello',
       'link add ipvx type vxlan id 77 dstport 4790 local fd00::1 remote fd00::2 learning proxy l2miss l3miss noudpcsum ttl 9 dev v0',
     ]);
+    await eventually(() => kernel.link('ipv0')?.operationalState === 'lowerlayerdown');
     const links = new Map(kernel.links().map((link) => [link.name, link]));
     expect(links.get('ipv0')).toMatchObject({
       kind: 'veth', macAddress: '02:00:00:00:00:01', mtu: 1300, alias: 'hello', isUp: true, masterIndex: links.get('ipbr')?.index,
