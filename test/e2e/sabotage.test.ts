@@ -37,8 +37,8 @@ const firstCable = `${inFabric} ip -o link | grep -o 'task-[a-z0-9]*' | head -1`
 /** What is done, and the kind of object under which its repair is counted. */
 const sabotages: readonly (readonly [name: string, command: () => string, kind: string])[] = [
   ['every real server and virtual service cleared', () => `${inSandbox} ipvsadm -C`, 'ipvs'],
-  ['a weight changed by hand', () => `${inSandbox} ipvsadm -e -f 0x61f90 -r $(${inSandbox} ipvsadm -Sn | grep -o '10[.0-9]*:80' | head -1) -m -w 7`, 'ipvs'],
-  ['a foreign real server added', () => `${inSandbox} ipvsadm -a -f 0x61f90 -r 10.99.99.99:80 -m`, 'ipvs'],
+  ['a weight changed by hand', () => `${inSandbox} ipvsadm -e -f 401296 -r $(${inSandbox} ipvsadm -Sn | grep -o '10[.0-9]*:80' | head -1) -m -w 7`, 'ipvs'],
+  ['a foreign real server added', () => `${inSandbox} ipvsadm -a -f 401296 -r 10.99.99.99:80 -m`, 'ipvs'],
   ['a foreign virtual service added', () => `${inSandbox} ipvsadm -A -t 172.30.0.2:99 -s rr`, 'ipvs'],
   ['the host’s nat chain flushed', () => 'iptables -t nat -F MESH-INGRESS', 'iptables'],
   ['the host’s jumps deleted', () => 'iptables -t nat -D PREROUTING -m addrtype --dst-type LOCAL -j MESH-INGRESS; iptables -D FORWARD -j MESH-INGRESS', 'iptables'],
