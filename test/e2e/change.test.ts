@@ -49,7 +49,8 @@ describe('a service that changes', () => {
   it('leaves nothing behind when it is removed', async () => {
     await removeServices('web', 'other');
     await served({});
-    expect(await realServers()).toEqual([]);
+    await eventually(async () => expect(await realServers()).toEqual([]));
+    await expectNothingToDo();
     const left = await shell('h1', "ip netns exec mesh_fabric ip -o link | grep -c task- || true; ip netns exec mesh_sbox ip route | grep -c '^10\\.' || true; iptables -t nat -S MESH-INGRESS | grep -c DNAT || true");
     expect(left.trim().split('\n')).toEqual(['0', '0', '0']);
   }, 120_000);

@@ -66,7 +66,7 @@ export interface Status {
   readonly programmed: boolean;
   readonly repairs: Readonly<Record<string, number>>;
   readonly conditions: readonly { readonly reason: string; readonly message: string; readonly object: { readonly name: string } }[];
-  readonly ports: readonly { readonly protocol: string; readonly published: number; readonly serviceName: string; readonly backends: readonly { readonly address: string; readonly weight: number }[] }[];
+  readonly ports: readonly { readonly accepting: boolean; readonly protocol: string; readonly published: number; readonly serviceName: string; readonly backends: readonly { readonly address: string; readonly weight: number }[] }[];
   readonly syncs: number;
 }
 
@@ -75,11 +75,11 @@ export async function status(node = 'h1'): Promise<Status> {
   return JSON.parse(await on(node)('curl', '-sS', '--max-time', '20', '--unix-socket', '/run/routemesh/control.sock', 'http://routemesh/status')) as Status;
 }
 
-/** Waits until the controller serves exactly these ports (`tcp/8080`), each with so many backends that take connections. */
+/** Waits until the controller takes connections for exactly these ports (`tcp/8080`), each with so many backends; ports whose last connections are kept don't count. */
 export async function served(expected: Readonly<Record<string, number>>, node = 'h1'): Promise<void> {
   await eventually(async () => {
     const { ports } = await status(node);
-    const found = Object.fromEntries(ports.map(({ protocol, published, backends }) => [`${protocol}/${published}`, backends.filter(({ weight }) => weight > 0).length]));
+    const found = Object.fromEntries(ports.filter(({ accepting }) => accepting).map(({ protocol, published, backends }) => [`${protocol}/${published}`, backends.filter(({ weight }) => weight > 0).length]));
     expect(found).toEqual(expected);
   });
 }
