@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, shell } from './support/lab.js';
 import { expectNothingToDo, nodeAddress, realServers, removeMesh, served, startMesh } from './support/mesh.js';
-import { createService, hostNames, removeServices, tasksRunning, updateService } from './support/swarm.js';
+import { createService, hostNames, removeServices, tasksRunning, updateCompleted, updateService } from './support/swarm.js';
 import { ask, askByUdp, servers } from './support/traffic.js';
 
 const url = (port: number) => `http://${nodeAddress}:${port}`;
@@ -28,16 +28,18 @@ describe('a service that changes', () => {
 
   it('answers a port that is added, and not one that is removed', async () => {
     await updateService('web', '--publish-add', '8081:81', '--publish-add', '8080:80/udp');
+    await updateCompleted('web');
     await served({ 'tcp/8080': 2, 'tcp/8081': 2, 'udp/8080': 2 });
     expect(servers(await ask('client', url(8081), 4))).toHaveLength(2);
     expect(servers(await askByUdp('client', nodeAddress, 8080, 4))).toHaveLength(2);
 
     await updateService('web', '--publish-rm', '80/tcp');
+    await updateCompleted('web');
     await served({ 'tcp/8081': 2, 'udp/8080': 2 });
     await expect(ask('client', url(8080))).rejects.toThrow();
     expect(servers(await ask('client', url(8081), 4))).toHaveLength(2);
     await tasksRunning('web', 2);
-  }, 240_000);
+  }, 400_000);
 
   it('stands beside a second one without mixing their tasks', async () => {
     await createService('other', ['--publish', '9000:9000', '--env', 'PORT=9000'], 2);
