@@ -20,7 +20,7 @@ export async function runPlan(settings: Settings, json: boolean, output: Output)
     const signal = AbortSignal.timeout(60_000);
     const node = await identify(signal);
     const held = await portsHeldByController(settings);
-    const { changes, unread, nodePlan } = await computePlan({ settings, node, source, localTasks, kernel, held }, signal);
+    const { changes, unread, nodePlan } = await computePlan({ settings, node, source, localTasks, kernel, held, deadPeers: new Set() }, signal);
     if (json) writeJson(output, { node, counts: countChanges(changes), changes: changes.map(toJson), unread, conditions: nodePlan.conditions, plan: nodePlan });
     else output.write(renderPlan(changes, nodePlan, output));
     if (unread.length > 0) throw new Error(`Not all of the kernel could be read, so there may be more to do:\n${unread.map((line) => `  ${line}`).join('\n')}`);
@@ -38,6 +38,8 @@ export interface PlanInputs {
   readonly kernel: MeshKernel;
   /** Ports on which the running controller keeps placeholder sockets, as `protocol/number`. */
   readonly held: ReadonlySet<string>;
+  /** Peers that the running controller finds dead; empty without one. */
+  readonly deadPeers: ReadonlySet<string>;
 }
 
 export interface PlanResult {
@@ -51,7 +53,7 @@ export async function computePlan(inputs: PlanInputs, signal: AbortSignal): Prom
   const { settings, node, held } = inputs;
   const [state, localTasks] = await Promise.all([inputs.source.read(signal), inputs.localTasks.read(signal)]);
   const kernel = withoutOwnPlaceholders(inputs.kernel, held);
-  const context = gatherContext(state, { nodeId: node.id, settings, kernel, localTasks }, () => undefined);
+  const context = gatherContext(state, { nodeId: node.id, settings, kernel, localTasks, deadPeers: inputs.deadPeers }, () => undefined);
   const nodePlan = plan(state, context);
   const difference = await kernel.difference(nodePlan);
   return {
@@ -65,6 +67,7 @@ export async function computePlan(inputs: PlanInputs, signal: AbortSignal): Prom
 function withoutOwnPlaceholders(kernel: MeshKernel, held: ReadonlySet<string>): MeshKernel {
   return {
     release: kernel.release,
+    underlayMtu: (address) => kernel.underlayMtu(address),
     resolveTask: (path, identity) => kernel.resolveTask(path, identity),
     portsHeldByOthers: (ports) => kernel.portsHeldByOthers(ports.filter((port) => !held.has(keyOf(port)))),
     difference: (nodePlan) => kernel.difference(nodePlan),

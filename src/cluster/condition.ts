@@ -19,6 +19,12 @@ export const conditionReasons = [
   'TaskUnreachable',
   /** The kernel refused a change; it is tried again. */
   'SyncFailed',
+  /** Two nodes' router addresses are the same: the low 22 bits of their own addresses are; one of them stays out of the fabric. */
+  'RouterAddressCollision',
+  /** A peer does not answer over the fabric; its tasks get no new connections. */
+  'PeerUnreachable',
+  /** No peer answers: this node is the one cut off, and serves its own tasks. */
+  'CutOff',
   /** The source of the cluster state does not answer; the last good state is served. */
   'SourceUnavailable',
 ] as const;

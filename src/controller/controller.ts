@@ -70,6 +70,8 @@ export class Controller {
   private failing = false;
   private sourceStatus: { available: boolean; since: Date; error?: Error } = { available: false, since: this.startedAt };
   private localError: Error | null = null;
+  /** Ids of nodes that don't answer over the fabric. */
+  private readonly deadPeers: ReadonlySet<string> = new Set();
 
   constructor(private readonly options: ControllerOptions) {
     this.conditions = new ConditionLog(options.logger);
@@ -187,7 +189,7 @@ export class Controller {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, this.drainFacts(localTasks));
     const shed = await this.shed(served, localTasks);
-    const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks }, (task, error) =>
+    const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks, deadPeers: this.deadPeers }, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
     const next = plan(served, context);

@@ -10,6 +10,8 @@ export interface NodeFacts {
   readonly settings: Settings;
   readonly kernel: MeshKernel;
   readonly localTasks: ReadonlyMap<string, LocalTask>;
+  /** Ids of nodes that don't answer over the fabric. */
+  readonly deadPeers: ReadonlySet<string>;
 }
 
 /** Calls `onUnreachable` for each local task whose namespace can't be used; the plan makes a condition of it. */
@@ -29,6 +31,8 @@ export function gatherContext(state: ClusterState, facts: NodeFacts, onUnreachab
     settings: facts.settings,
     kernelRelease: facts.kernel.release,
     localTasks: namespaces,
+    underlayMtu: facts.kernel.underlayMtu(state.nodes.find(({ id }) => id === facts.nodeId)?.address),
+    deadPeers: facts.deadPeers,
     portsHeldByOthers: facts.kernel.portsHeldByOthers(publishedPorts(state)),
   };
 }

@@ -23,6 +23,8 @@ export interface ConnectionCount {
 export interface MeshKernel {
   /** `uname -r`. */
   readonly release: string;
+  /** MTU in bytes of the host's device that carries the address; Ethernet's 1500 where none does. */
+  underlayMtu(nodeAddress: string | undefined): number;
   /** @throws when the namespace is gone or does not hold the identity. */
   resolveTask(namespacePath: string, identity: string): LocalTaskNamespace;
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */

@@ -23,6 +23,7 @@ import { reconcilers, type ChangeByKind, type KernelChange } from './reconcilers
 import { emptyState, type PlaceState } from './state.js';
 import { resolveTaskNamespace } from './task-namespace.js';
 import { taskNamespacesWithTraces } from './traces.js';
+import { underlayMtu } from './underlay.js';
 import { isUnreadable, unreadable, type Unreadable } from './unreadable.js';
 import { cablesTo, deviceKey, withoutPlaces } from './vanished.js';
 import { Watcher } from './watcher.js';
@@ -53,6 +54,11 @@ export class Engine {
   /** @throws {TaskNamespaceError} */
   resolveTask(namespacePath: string, identity: string): LocalTaskNamespace {
     return resolveTaskNamespace(namespacePath, identity);
+  }
+
+  /** MTU in bytes of the host's device that carries the address; Ethernet's 1500 where none does. */
+  underlayMtu(nodeAddress: string | undefined): number {
+    return underlayMtu(this.machine.host, nodeAddress);
   }
 
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */

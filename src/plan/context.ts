@@ -16,6 +16,10 @@ export interface PlanContext {
   readonly kernelRelease: string;
   /** By task id. A task of this node that is not in it is not reached (a condition says why). */
   readonly localTasks: ReadonlyMap<string, LocalTaskNamespace>;
+  /** MTU in bytes of the device that carries the node's own address; the fabric takes VXLAN's 50 off. */
+  readonly underlayMtu: number;
+  /** Ids of nodes that don't answer over the fabric: their tasks get no new connections. */
+  readonly deadPeers: ReadonlySet<string>;
   /** `protocol/number` → the program that listens there and is neither dockerd nor us. */
   readonly portsHeldByOthers: ReadonlyMap<string, string>;
 }

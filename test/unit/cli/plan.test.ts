@@ -19,6 +19,7 @@ const state: ClusterState = {
 function kernel(changes: readonly Change[], listening: readonly string[] = []): MeshKernel {
   return {
     release: '6.1.0',
+    underlayMtu: () => 1500,
     resolveTask: () => { throw new Error('no task is here'); },
     portsHeldByOthers: (ports) => new Map(ports.map(({ protocol, port }) => `${protocol}/${port}`).filter((key) => listening.includes(key)).map((key) => [key, 'node (pid 7)'])),
     difference: () => Promise.resolve(changes),
@@ -33,7 +34,7 @@ function kernel(changes: readonly Change[], listening: readonly string[] = []): 
 function compute(ofKernel: MeshKernel, held: readonly string[] = []) {
   const source = { read: () => Promise.resolve(state) };
   const localTasks = { read: () => Promise.resolve(new Map()) };
-  return computePlan({ settings: defaultSettings, node: { id: 'n1' }, source, localTasks, kernel: ofKernel, held: new Set(held) }, new AbortController().signal);
+  return computePlan({ settings: defaultSettings, node: { id: 'n1' }, source, localTasks, kernel: ofKernel, held: new Set(held), deadPeers: new Set() }, new AbortController().signal);
 }
 
 const placeholder: Change = { kind: 'placeholder', place: 'host', action: 'add', key: 'tcp/8080', summary: 'placeholder tcp/8080' };

@@ -45,6 +45,8 @@ export function contextFor(state: ClusterState, more: Partial<PlanContext> = {})
     settings: defaultSettings,
     kernelRelease: '6.1.0-40-amd64',
     localTasks: new Map(state.tasks.map(({ id }, index) => [id, { path: `/proc/${1000 + index}/ns/net`, device: 'eth0' }])),
+    underlayMtu: 1500,
+    deadPeers: new Set(),
     portsHeldByOthers: new Map(),
     ...more,
   };
