@@ -13,7 +13,7 @@ main() {
   local command=${1:-help}
   [ $# -eq 0 ] || shift
   case $command in
-    up | build | down | status | exec | client | vm | shell | dockerd | mesh | logs | cable | console) "command_$command" "$@" ;;
+    up | build | down | status | exec | client | vm | shell | dockerd | mesh | logs | cable | power | console) "command_$command" "$@" ;;
     help | -h | --help) command_help ;;
     *) die_usage "unknown command '$command'" ;;
   esac
@@ -41,6 +41,7 @@ scripts/lab: a real Docker Swarm on a real kernel, in one virtual machine on thi
                                     routemesh's controller on the node, as built in dist/
   scripts/lab logs NODE             the log of a node's dockerd
   scripts/lab cable NODE cut|plug   take the node off the network, or put it back
+  scripts/lab power NODE kill|boot  end all of a node at once; start it again with its disk, or a new one
   scripts/lab console               what the kernel said while booting
   scripts/lab build [--suite S]     only build (what `up` does the first time)
 
@@ -209,6 +210,11 @@ command_cable() {
     plug) command_vm ip link set "under-$1" up ;;
     *) die_usage "cable needs a node and cut or plug: scripts/lab cable h1 cut" ;;
   esac
+}
+
+command_power() {
+  [ $# -eq 2 ] || die_usage "power needs a node and kill or boot: scripts/lab power h2 kill"
+  command_vm /run/lab/bin/power "$@"
 }
 
 command_console() { cat "$STATE/console.log"; }

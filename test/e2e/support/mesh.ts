@@ -67,6 +67,8 @@ export interface Status {
   readonly repairs: Readonly<Record<string, number>>;
   readonly conditions: readonly { readonly reason: string; readonly message: string; readonly object: { readonly name: string } }[];
   readonly ports: readonly { readonly accepting: boolean; readonly protocol: string; readonly published: number; readonly serviceName: string; readonly backends: readonly { readonly address: string; readonly weight: number }[] }[];
+  readonly peers: readonly { readonly name: string; readonly state: 'alive' | 'dead' | 'unknown' }[];
+  readonly source: { readonly available: boolean; readonly description: string };
   readonly syncs: number;
 }
 

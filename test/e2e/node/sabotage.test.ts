@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually, shell } from './support/lab.js';
-import { expectNothingToDo, nodeAddress, removeMesh, served, startMesh, status } from './support/mesh.js';
-import { createService, removeServices, taskPid } from './support/swarm.js';
-import { ask, servers } from './support/traffic.js';
+import { eventually, shell } from '../support/lab.js';
+import { expectNothingToDo, nodeAddress, removeMesh, served, startMesh, status } from '../support/mesh.js';
+import { createService, removeServices, taskPid } from '../support/swarm.js';
+import { ask, servers } from '../support/traffic.js';
 
 const foreign = {
   chain: 'iptables -N SOMEBODY; iptables -A SOMEBODY -s 203.0.113.9/32 -j DROP; iptables -I INPUT -j SOMEBODY; iptables -t nat -A POSTROUTING -s 203.0.113.9/32 -j ACCEPT',

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { lab, shell } from './support/lab.js';
-import { meshSandbox, nodeAddress, removeMesh, served, startMesh, stopMesh } from './support/mesh.js';
-import { createService, removeServices, taskPid } from './support/swarm.js';
-import { ask, servers } from './support/traffic.js';
+import { lab, shell } from '../support/lab.js';
+import { meshSandbox, nodeAddress, removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
+import { createService, removeServices, taskPid } from '../support/swarm.js';
+import { ask, servers } from '../support/traffic.js';
 
 /** All that the mesh could leave behind; counters, ages and what the kernel learns by itself taken out. */
 async function everything(pid: string): Promise<string> {

@@ -1,45 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { background, lab, on, shell } from './support/lab.js';
-import { nodeAddress, removeMesh, served, startMesh, stopMesh } from './support/mesh.js';
-import { createService, removeServices, tasksRunning, updateCompleted, updateService } from './support/swarm.js';
+import { lab, on } from '../support/lab.js';
+import { load as startLoad, losses, nothingLost } from '../support/load.js';
+import { nodeAddress, removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
+import { createService, removeServices, tasksRunning, updateCompleted, updateService } from '../support/swarm.js';
 
 /** Two services alike: ours is served by routemesh, theirs by dockerd's ingress, on one node and in one run. */
 const ours = { name: 'ours', url: `http://${nodeAddress}:8080` };
 const theirs = { name: 'theirs', url: `http://${nodeAddress}:8180` };
 
-interface LoadReport {
-  readonly requests: { readonly ok: number; readonly failed: number };
-  readonly streams: { readonly opened: number; readonly cut: number; readonly failed: number; readonly ended: number };
-  readonly failures: readonly unknown[];
-}
-
-interface Load {
-  /** Ends the load and gives its report. */
-  finish(): Promise<LoadReport>;
-}
-
-/** New connections all the time, and some that stream for a minute; resolves once each of them has had an answer. */
-async function load(url: string, id: string): Promise<Load> {
-  const running = background(
-    'client', 'bash', '-c',
-    `exec /run/lab/bin/load --url ${url}/who --stream-url '${url}/stream?s=60' --parallel 4 --pause 50 --streams 3 --duration 300 --announce >/tmp/load-${id}.out & echo $! >/tmp/load-${id}.pid; wait`,
-  );
-  await shell('client', `until grep -q loading /tmp/load-${id}.out 2>/dev/null; do sleep 0.1; done`);
-  return {
-    finish: async () => {
-      await shell('client', `kill -TERM $(cat /tmp/load-${id}.pid)`);
-      await running.output;
-      return JSON.parse(await shell('client', `grep -v loading /tmp/load-${id}.out; rm /tmp/load-${id}.out`)) as LoadReport;
-    },
-  };
-}
-
-/** What a user would have lost. */
-function losses({ requests, streams }: LoadReport) {
-  return { failedRequests: requests.failed, cutStreams: streams.cut, failedStreams: streams.failed };
-}
-
-const nothingLost = { failedRequests: 0, cutStreams: 0, failedStreams: 0 };
+const load = (url: string, id: string) => startLoad(id, { urls: [url], parallel: 4, pause: 50, streams: 3 });
 
 beforeAll(async () => {
   // A well-behaved server: told to stop, it goes on accepting for a moment and finishes what it has begun.

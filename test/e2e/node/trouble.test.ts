@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, lab, on, shell } from './support/lab.js';
-import { expectNothingToDo, nodeAddress, removeMesh, served, startMesh, status } from './support/mesh.js';
-import { createService, hostNames, removeServices, tasksRunning, updateService } from './support/swarm.js';
-import { ask, servers } from './support/traffic.js';
+import { eventually, lab, on, shell } from '../support/lab.js';
+import { expectNothingToDo, nodeAddress, removeMesh, served, startMesh, status } from '../support/mesh.js';
+import { createService, hostNames, removeServices, tasksRunning, updateService } from '../support/swarm.js';
+import { ask, servers } from '../support/traffic.js';
 
 const h1 = on('h1');
 const webAnswers = async () => servers(await ask('client', `http://${nodeAddress}:8080`, 4));

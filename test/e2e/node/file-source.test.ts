@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, lab, on, shell } from './support/lab.js';
-import { clientAddress, served, startMesh, status } from './support/mesh.js';
-import { ask, askByUdp, clients, servers } from './support/traffic.js';
+import { eventually, lab, on, shell } from '../support/lab.js';
+import { clientAddress, served, startMesh, status } from '../support/mesh.js';
+import { ask, askByUdp, clients, servers } from '../support/traffic.js';
 
 /** A host of the lab of its own, with nothing on it: no dockerd, no container. */
 const host = 'plain';

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, shell } from './support/lab.js';
-import { expectNothingToDo, nodeAddress, realServers, removeMesh, served, startMesh } from './support/mesh.js';
-import { createService, hostNames, removeServices, tasksRunning, updateCompleted, updateService } from './support/swarm.js';
-import { ask, askByUdp, servers } from './support/traffic.js';
+import { eventually, shell } from '../support/lab.js';
+import { expectNothingToDo, nodeAddress, realServers, removeMesh, served, startMesh } from '../support/mesh.js';
+import { createService, hostNames, removeServices, tasksRunning, updateCompleted, updateService } from '../support/swarm.js';
+import { ask, askByUdp, servers } from '../support/traffic.js';
 
 const url = (port: number) => `http://${nodeAddress}:${port}`;
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { attempt, on, shell } from './support/lab.js';
-import { nodeAddress, removeMesh, served, startMesh } from './support/mesh.js';
-import { createService, removeServices, taskPid } from './support/swarm.js';
-import { ask } from './support/traffic.js';
+import { attempt, on, shell } from '../support/lab.js';
+import { nodeAddress, removeMesh, served, startMesh } from '../support/mesh.js';
+import { createService, removeServices, taskPid } from '../support/swarm.js';
+import { ask } from '../support/traffic.js';
 
 let attacker: string;
 let identity: string;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, on, shell } from './support/lab.js';
-import { clientAddress, expectNothingToDo, nodeAddress, removeMesh, served, startMesh, status } from './support/mesh.js';
-import { createService, hostNames, removeServices } from './support/swarm.js';
-import { ask, askByUdp, clients, servers } from './support/traffic.js';
+import { eventually, on, shell } from '../support/lab.js';
+import { clientAddress, expectNothingToDo, nodeAddress, removeMesh, served, startMesh, status } from '../support/mesh.js';
+import { createService, hostNames, removeServices } from '../support/swarm.js';
+import { ask, askByUdp, clients, servers } from '../support/traffic.js';
 
 const h1 = on('h1');
 

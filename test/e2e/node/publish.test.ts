@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, shell } from './support/lab.js';
+import { eventually, shell } from '../support/lab.js';
 import {
   clientAddress, connectionsCounted, dockerSandbox, expectNothingToDo, meshSandbox, nodeAddress, packetsCounted, realServers, removeMesh,
   routerAddress, startMesh, status,
-} from './support/mesh.js';
-import { createService, hostNames, removeServices, taskPid } from './support/swarm.js';
-import { ask, askByUdp, askFromTask, clients, servers } from './support/traffic.js';
+} from '../support/mesh.js';
+import { createService, hostNames, removeServices, taskPid } from '../support/swarm.js';
+import { ask, askByUdp, askFromTask, clients, servers } from '../support/traffic.js';
 
 const url = `http://${nodeAddress}:8080`;
 

@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { addressOf, askEach, cable, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf } from '../support/cluster.js';
+import { eventually, lab, on, shell } from '../support/lab.js';
+import { load, losses, nothingLost, type LoadReport } from '../support/load.js';
+import { expectNothingToDo, removeMesh, startMesh, status } from '../support/mesh.js';
+import { updateCompleted, updateService } from '../support/swarm.js';
+import { servers } from '../support/traffic.js';
+
+/** Two services alike: ours is served by routemesh, theirs by dockerd's ingress, on the same nodes and in one run. */
+const ours = { name: 'ours', port: 8080 };
+const theirs = { name: 'theirs', port: 8180 };
+const both = <T>(work: (name: string) => Promise<T>): Promise<[T, T]> => Promise.all([work(ours.name), work(theirs.name)]);
+const three = { h1: 1, h2: 1, h3: 1 };
+
+function loads(urls: (port: number) => readonly string[], timeout = 5_000, streams = 2) {
+  return Promise.all([ours, theirs].map(({ name, port }) => load(name, { urls: urls(port), parallel: 3, pause: 60, streams, timeout })));
+}
+
+async function finish(running: Awaited<ReturnType<typeof loads>>): Promise<[LoadReport, LoadReport]> {
+  const [our, their] = await Promise.all(running.map((each) => each.finish()));
+  if (our === undefined || their === undefined) throw new Error('a load did not report');
+  console.info(`routemesh ${JSON.stringify(losses(our))} of ${our.requests.ok}, dockerd ${JSON.stringify(losses(their))} of ${their.requests.ok}`);
+  return [our, their];
+}
+
+beforeAll(async () => {
+  const polite = ['--env', 'GRACE_MS=2000', '--env', 'DRAIN_MS=70000', '--stop-grace-period', '80s', '--update-delay', '1s'];
+  await create(ours.name, '--replicas', '3', '--replicas-max-per-node', '2', '--publish', `${ours.port}:80`, ...polite);
+  await create(theirs.name, '--replicas', '3', '--replicas-max-per-node', '2', '--publish', `${theirs.port}:80`, '--label', 'routemesh.enabled=false', ...polite);
+  await startMeshes();
+  await both((name) => running(name, three));
+  await offered('tcp/8080', 3);
+}, 400_000);
+
+afterAll(async () => {
+  await everywhere((node) => cable(node, 'plug'));
+  await swarmReady(3);
+  await removeEverywhere(ours.name, theirs.name);
+  await removeMeshes();
+}, 300_000);
+
+describe('under load through all nodes, beside dockerd’s ingress', () => {
+  it.each([
+    ['a rolling update, the new task first', ['--update-order', 'start-first', '--force']],
+    ['a rolling update, the old task first', ['--update-order', 'stop-first', '--force']],
+  ])('%s loses no connection that dockerd keeps', async (_name, options) => {
+    const running = await loads((port) => nodes.map((node) => urlOf(node, port)));
+    await both((name) => updateService(name, ...options)).then(() => both(updateCompleted));
+    const [our, their] = await finish(running);
+    expect(our.requests.ok).toBeGreaterThan(50);
+    expect(our.requests.failed).toBeLessThanOrEqual(their.requests.failed);
+    expect(our.streams.cut).toBeLessThanOrEqual(their.streams.cut);
+    expect(our.streams.failed).toBeLessThanOrEqual(their.streams.failed);
+  }, 400_000);
+
+  it('scaling down and up again loses no connection that dockerd keeps', async () => {
+    const running = await loads((port) => nodes.map((node) => urlOf(node, port)));
+    const scale = (count: number) => both((name) => on('h1')('docker', 'service', 'scale', '--detach', `${name}=${count}`));
+    await scale(2);
+    await offered('tcp/8080', 2);
+    await scale(3);
+    await offered('tcp/8080', 3);
+    const [our, their] = await finish(running);
+    expect(our.requests.failed).toBeLessThanOrEqual(their.requests.failed);
+    expect(our.streams.cut).toBeLessThanOrEqual(their.streams.cut);
+  }, 300_000);
+});
+
+describe('a node whose cable is pulled under load', () => {
+  it('gets no new connection from the others after a second, when dockerd still sends to it', async () => {
+    await eventually(async () => { await both((name) => containersOf(name).then((found) => { if (Object.values(found).some((ids) => ids.length === 0)) throw new Error(`${name} is not on every node`); })); });
+    const running = await loads((port) => ['h1', 'h2'].map((node) => urlOf(node, port)), 1_000, 0);
+    const cutAt = Number((await shell('vm', "date +%s%3N; ip link set under-h3 down")).trim());
+    await everywhere((node) => eventually(async () => expect((await status(node)).peers.find(({ name }) => name === 'h3')?.state).toBe('dead')), ['h1', 'h2']);
+    // As long as dockerd goes on sending to the dead node: until Swarm itself calls it down.
+    await eventually(async () => {
+      const states = await shell('h1', "docker node ls --format '{{.Hostname}} {{.Status}}'");
+      expect(states).toContain('h3 Down');
+    }, 90_000);
+    const [our, their] = await finish(running);
+    const lastBegun = ({ failures }: LoadReport) => Math.max(0, ...failures.map(({ unix_ms: at }) => at - 1_000 - cutAt));
+    console.info(`last failing connection began after the cut: routemesh ${lastBegun(our)} ms, dockerd ${lastBegun(their)} ms`);
+    expect(lastBegun(our)).toBeLessThanOrEqual(Math.max(1_000, lastBegun(their)));
+    expect(our.requests.failed).toBeLessThanOrEqual(their.requests.failed);
+    // The others serve its tasks' successors or their own; nobody is sent to it.
+    expect((await askEach(ours.port, 6, ['h1', 'h2'])).every((answers) => answers.length === 6)).toBe(true);
+  }, 240_000);
+
+  it('serves the tasks of its own meanwhile, and says that it is the one cut off', async () => {
+    const own = Object.values(await containersOf(ours.name, ['h3'])).flat();
+    const { conditions } = await status('h3');
+    expect(conditions.map(({ reason }) => reason)).toContain('CutOff');
+    expect(own).not.toEqual([]);
+    const answers = await shell('h3', `for i in 1 2 3; do curl -sS --fail --max-time 5 http://127.0.0.1:${ours.port}/who; done`);
+    expect([...new Set(answers.trim().split('\n').map((line) => line.split(' ')[0]))].every((id) => own.includes(String(id)))).toBe(true);
+  }, 60_000);
+
+  it('is back in the mesh when it is plugged in again', async () => {
+    await cable('h3', 'plug');
+    await swarmReady(3);
+    await everywhere((node) => eventually(async () => {
+      const { peers, conditions } = await status(node);
+      expect(peers.map(({ state }) => state)).toEqual(['alive', 'alive']);
+      expect(conditions).toEqual([]);
+    }));
+    await eventually(async () => {
+      const found = Object.values(await containersOf(ours.name)).flat().sort();
+      expect((await askEach(ours.port, 6)).map(servers)).toEqual(nodes.map(() => found));
+    });
+  }, 240_000);
+});
+
+describe('a node that is killed', () => {
+  it('is left out by the others at once, and serves again when it has booted', async () => {
+    await lab(['power', 'h3', 'kill']);
+    await everywhere((node) => eventually(async () => {
+      expect((await status(node)).peers.find(({ name }) => name === 'h3')?.state).toBe('dead');
+    }), ['h1', 'h2']);
+    expect((await askEach(ours.port, 6, ['h1', 'h2'])).flat()).toHaveLength(12);
+    await lab(['power', 'h3', 'boot']);
+    await swarmReady(3);
+    await startMesh('h3');
+    await eventually(async () => {
+      const found = Object.values(await containersOf(ours.name)).flat().sort();
+      expect((await askEach(ours.port, 6)).map(servers)).toEqual(nodes.map(() => found));
+    }, 120_000);
+  }, 300_000);
+});
+
+describe('a node that leaves, and one that joins', () => {
+  it('the mesh goes on without the one and serves through the other', async () => {
+    await lab(['power', 'h4', 'boot']);
+    const token = (await on('h1')('docker', 'swarm', 'join-token', '-q', 'worker')).trim();
+    await on('h4')('docker', 'swarm', 'join', '--token', token, '--advertise-addr', addressOf('h4'), `${addressOf('h1')}:2377`);
+    const running = await load('joining', { urls: nodes.map((node) => urlOf(node, ours.port)), parallel: 2, pause: 100, streams: 1, timeout: 10_000 });
+    await startMesh('h4');
+    await eventually(async () => {
+      const found = Object.values(await containersOf(ours.name)).flat().sort();
+      expect((await askEach(ours.port, 6, ['h4'])).map(servers)).toEqual([found]);
+    });
+    await everywhere((node) => expectNothingToDo(node));
+    await removeMesh('h4');
+    await on('h4')('docker', 'swarm', 'leave');
+    await eventually(async () => { await on('h1')('docker', 'node', 'rm', '--force', 'h4'); });
+    await everywhere((node) => eventually(async () => expect((await status(node)).peers.map(({ name }) => name)).not.toContain('h4')));
+    const report = await running.finish();
+    expect({ ...losses(report), failures: report.failures }).toEqual({ ...nothingLost, failures: [] });
+    await everywhere((node) => expectNothingToDo(node));
+  }, 300_000);
+});
