@@ -1,4 +1,4 @@
-/** IPVS against ipvsadm: what we write, it prints; what it writes, we read. Skipped, with a word, where the kernel has no IPVS. */
+/** IPVS against ipvsadm: what we write, it prints; what it writes, we read. Needs a kernel with IPVS: the lab's (docs/lab.md). */
 
 import { execFileSync } from 'node:child_process';
 
@@ -10,20 +10,7 @@ import { discard, eventually, freshNamespace, tool } from './laboratory.js';
 // An emulated machine with busy neighbours is a hundred times slower than this one.
 jest.setTimeout(120_000);
 
-/** Whether this kernel has IPVS: the tests' own doing, apart from what they test. */
-function kernelHasIpvs(): boolean {
-  try {
-    execFileSync('ipvsadm', ['-L', '-n'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    console.warn('this kernel has no IPVS, or ipvsadm is missing: run these tests in the lab (docs/lab.md)');
-    return false;
-  }
-}
-
-const suite = kernelHasIpvs() ? describe : describe.skip;
-
-suite('IPVS', () => {
+describe('IPVS', () => {
   let namespace: native.NetworkNamespace;
   let ipvs: native.Ipvs;
 
