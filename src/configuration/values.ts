@@ -9,8 +9,8 @@ import { text, textList } from './schema.js';
 
 /** IFNAMSIZ of linux/if.h is 16 with the closing NUL. */
 const longestInterfaceName = 15;
-/** XT_EXTENSION_MAXNAMELEN of linux/netfilter/x_tables.h is 29 with the closing NUL. */
-const longestChainName = 28;
+/** XT_EXTENSION_MAXNAMELEN of linux/netfilter/x_tables.h is 29 with the closing NUL; the second chain's name has -PEERS behind it. */
+const longestChainName = 28 - '-PEERS'.length;
 /** sun_path of linux/un.h is 108 with the closing NUL. */
 const longestSocketPath = 107;
 

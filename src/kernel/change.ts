@@ -13,6 +13,7 @@ export const kinds = [
   'sysctl',
   'address',
   'neighbour',
+  'fdb',
   'route',
   'rule',
   'ipvs',

@@ -5,7 +5,7 @@
  * Up (additions and changes), each stage for all places that it names:
  *
  *   namespaces → the fabric's packet filter (closed before the first cable is plugged in; a new real server is let in
- *   before it is known to IPVS) → links → settings → addresses → neighbours → routes → rules → IPVS → the sandbox's
+ *   before it is known to IPVS) → links → settings → addresses → neighbours and forwarding entries → routes → rules → IPVS → the sandbox's
  *   marks → the host's DNAT → placeholders
  *
  * Down (removals): the same stages backwards: no DNAT, then no mark, then no virtual service and real server, then no
@@ -33,6 +33,7 @@ export const stages: readonly Stage[] = kinds.flatMap((kind): Stage[] => {
     case 'sysctl':
     case 'address':
     case 'neighbour':
+    case 'fdb':
     case 'route':
     case 'rule':
     case 'ipvs':

@@ -1,6 +1,7 @@
 /** The executors' table: one reconciler per kind, so that a kind without one does not compile. */
 import { addressReconciler, type AddressChange } from './address.js';
 import type { Kind } from './change.js';
+import { fdbReconciler, type FdbChange } from './fdb.js';
 import { iptablesReconciler } from './iptables/reconciler.js';
 import type { IptablesChange } from './iptables/diff.js';
 import { ipvsReconciler, type IpvsChange } from './ipvs.js';
@@ -20,6 +21,7 @@ export interface ChangeByKind {
   readonly sysctl: SysctlChange;
   readonly address: AddressChange;
   readonly neighbour: NeighbourChange;
+  readonly fdb: FdbChange;
   readonly route: RouteChange;
   readonly rule: RuleChange;
   readonly ipvs: IpvsChange;
@@ -36,6 +38,7 @@ export const reconcilers: { readonly [K in Kind]: Reconciler<K, ChangeByKind[K]>
   sysctl: sysctlReconciler,
   address: addressReconciler,
   neighbour: neighbourReconciler,
+  fdb: fdbReconciler,
   route: routeReconciler,
   rule: ruleReconciler,
   ipvs: ipvsReconciler,

@@ -4,7 +4,7 @@
  */
 import { addRule, deleteRule, type NewRule, type Rule as KernelRule } from '../../native/index.js';
 import { protocols } from '../cluster/state.js';
-import { protocolNumbers } from '../plan/fwmark.js';
+import { hexOf, protocolNumbers } from '../plan/fwmark.js';
 import type { PlacePlan } from '../plan/node-plan.js';
 import type { RoutingRule } from '../plan/objects.js';
 import { sendWith } from './batch.js';
@@ -47,20 +47,22 @@ function diffRules({ desired, observed }: PlacePair): RuleChange[] {
 }
 
 /** As `ip rule` prints it. */
-function describe({ priority, from, sourcePort, suppressPrefixLength, table }: RoutingRule): string {
+function describe({ priority, from, mark, sourcePort, suppressPrefixLength, table }: RoutingRule): string {
   const words = [`rule ${priority}:`, `from ${from ?? 'all'}`];
+  if (mark !== undefined) words.push(`fwmark ${hexOf(mark.value)}/${hexOf(mark.mask)}`);
   if (sourcePort !== undefined) words.push(`ipproto ${sourcePort.protocol} sport ${sourcePort.port}`);
   words.push(`lookup ${table}`);
   if (suppressPrefixLength !== undefined) words.push(`suppress_prefixlength ${suppressPrefixLength}`);
   return words.join(' ');
 }
 
-function kernelRuleOf({ priority, from, sourcePort, suppressPrefixLength, table }: RoutingRule): NewRule {
+function kernelRuleOf({ priority, from, mark, sourcePort, suppressPrefixLength, table }: RoutingRule): NewRule {
   return {
     family: 'inet',
     priority,
     table,
     ...(from === undefined ? {} : { from: `${from}/32` }),
+    ...(mark === undefined ? {} : { fwmark: mark.value, fwmask: mark.mask }),
     ...(sourcePort === undefined
       ? {}
       : { ipProtocol: protocolNumbers[sourcePort.protocol], sourcePorts: { first: sourcePort.port, last: sourcePort.port } }),
@@ -81,13 +83,12 @@ function readRules(open: OpenPlace, plan: PlacePlan): ObservedRule[] {
 
 /** Null for a rule that no plan can mean. */
 function planRuleOf(rule: KernelRule): RoutingRule | null {
-  const { priority, table, from, ipProtocol, sourcePorts, suppressPrefixLength } = rule;
+  const { priority, table, from, fwmark, fwmask, ipProtocol, sourcePorts, suppressPrefixLength } = rule;
   const isPlain =
     rule.action === 'lookup' &&
     rule.to === undefined &&
     rule.inputInterface === undefined &&
     rule.outputInterface === undefined &&
-    (rule.fwmark ?? 0) === 0 &&
     rule.destinationPorts === undefined &&
     !rule.isInverted;
   const protocol = protocols.find((name) => protocolNumbers[name] === ipProtocol);
@@ -98,6 +99,7 @@ function planRuleOf(rule: KernelRule): RoutingRule | null {
     priority,
     table,
     ...(from === undefined ? {} : { from: from.slice(0, -'/32'.length) }),
+    ...(fwmark === undefined || fwmark === 0 ? {} : { mark: { value: fwmark, mask: fwmask ?? 0xffffffff } }),
     ...(isByPort ? { sourcePort: { protocol, port: sourcePorts.first } } : {}),
     ...(suppressPrefixLength === undefined ? {} : { suppressPrefixLength }),
   };

@@ -5,7 +5,7 @@
 import type { Route as KernelRoute, Rule as KernelRule, ServiceKey } from '../../native/index.js';
 import type { GuestRule, OwnedChain } from '../plan/iptables.js';
 import type { PlacePlan } from '../plan/node-plan.js';
-import type { Address, Destination, IpvsTimeouts, Link, Neighbour, Placeholder, Place, Route, RoutingRule, VirtualService } from '../plan/objects.js';
+import type { Address, Destination, ForwardingEntry, IpvsTimeouts, Link, Neighbour, Placeholder, Place, Route, RoutingRule, VirtualService, VxlanLink } from '../plan/objects.js';
 import type { Kind } from './change.js';
 
 export interface ObservedNamespace {
@@ -24,11 +24,18 @@ export interface ObservedLink {
   readonly up: boolean;
   /** The other end of a veth pair, when it is the one that the plan pairs it with; null when it is not. */
   readonly peer: { readonly place: Place; readonly name: string } | null;
+  /** Of a VXLAN device; `underlay: null`: its UDP socket is in a namespace that is no place of ours. */
+  readonly vxlan: ObservedVxlan | null;
+}
+
+export interface ObservedVxlan extends Pick<VxlanLink, 'id' | 'port' | 'local'> {
+  readonly underlay: Place | null;
+  readonly learning: boolean;
 }
 
 /** `raw`: a route that no plan can mean (blackhole, metric, multipath, …), with all that deleting it takes. */
 export type ObservedRoute = Route & { readonly raw?: KernelRoute };
-/** `raw`: a rule that no plan can mean (by mark, by interface, inverted, …). */
+/** `raw`: a rule that no plan can mean (by interface, inverted, …). */
 export type ObservedRule = RoutingRule & { readonly raw?: KernelRule };
 
 export interface ObservedSysctl {
@@ -69,6 +76,7 @@ export interface StateByKind {
   readonly sysctl: readonly ObservedSysctl[];
   readonly address: readonly Address[];
   readonly neighbour: readonly Neighbour[];
+  readonly fdb: readonly ForwardingEntry[];
   readonly route: readonly ObservedRoute[];
   readonly rule: readonly ObservedRule[];
   readonly ipvs: ObservedIpvs;
@@ -87,6 +95,7 @@ export function emptyState(place: Place): PlaceState {
     sysctl: [],
     address: [],
     neighbour: [],
+    fdb: [],
     route: [],
     rule: [],
     ipvs: null,
@@ -104,6 +113,7 @@ export function stateOfPlan(plan: PlacePlan): PlaceState {
     sysctl: plan.sysctls.map(({ path, value }) => ({ path, value })),
     address: plan.addresses,
     neighbour: plan.neighbours,
+    fdb: plan.forwarding,
     route: plan.routes,
     rule: rulesOf(plan),
     ipvs: usesIpvs(plan)
@@ -145,5 +155,6 @@ function stateOfLink(link: Link): ObservedLink {
     master: link.kind === 'veth' ? (link.master ?? null) : null,
     up: true,
     peer: link.kind === 'veth' ? link.peer : null,
+    vxlan: link.kind === 'vxlan' ? { id: link.id, port: link.port, local: link.local, underlay: link.underlay, learning: false } : null,
   };
 }

@@ -27,6 +27,7 @@ export function withoutPlaces(places: readonly PlacePlan[], gone: ReadonlySet<Pl
         links: plan.links.filter(({ name }) => stays({ device: name })),
         addresses: plan.addresses.filter(stays),
         neighbours: plan.neighbours.filter(stays),
+        forwarding: plan.forwarding.filter(stays),
         routes: plan.routes.filter(stays),
         sysctls: plan.sysctls.filter(({ path }) => stays({ device: deviceOfSysctl(path) })),
       };

@@ -49,8 +49,8 @@ export function prefixLengthOf(subnet: string): number {
  * Locally administered hardware address that carries an IPv4 address, as dockerd makes its own (02:42:…).
  * `family` keeps ours apart from each other where one address has two cables.
  */
-export function macOf(address: Ipv4Address, family: 'bridge' | 'sandbox' | 'task'): MacAddress {
-  const second = { bridge: 0x42, sandbox: 0x43, task: 0x44 }[family];
+export function macOf(address: Ipv4Address, family: 'bridge' | 'sandbox' | 'task' | 'vxlan'): MacAddress {
+  const second = { bridge: 0x42, sandbox: 0x43, task: 0x44, vxlan: 0x45 }[family];
   const number = ipv4ToNumber(address);
   return [0x02, second, ...[24, 16, 8, 0].map((shift) => (number >>> shift) & 0xff)]
     .map((byte) => byte.toString(16).padStart(2, '0'))

@@ -13,6 +13,15 @@ export const sandboxFabricDevice = 'eth0';
 /** Fabric: the cable to the sandbox. */
 export const fabricSandboxDevice = 'sbox0';
 
+/** Fabric: the way to the peers. */
+export const fabricPeerDevice = 'vxlan0';
+
+/** VXLAN network identifier of the fabric, and its UDP port (Swarm's own are 4096 and up by network, 4789). */
+export const vxlan = { id: 4097, port: 4798, overhead: 50 };
+
+/** Fabric: every cable to a task, as iptables matches names. */
+export const anyFabricTaskDevice = 'task-+';
+
 /** Fabric: the cable to a task. */
 export function fabricTaskDevice(taskId: string): string {
   const short = /^[a-z0-9]{10,}$/.test(taskId) ? taskId : createHash('sha256').update(taskId).digest('hex');

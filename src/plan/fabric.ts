@@ -1,40 +1,64 @@
 /**
- * The fabric: a router between the sandbox and the node's tasks.
+ * The fabric: a router between the sandbox, the node's tasks and the peers.
  *
- * sbox0 ─▶ route <identity>/32 ─▶ task-<id>; replies by the default route back to the sandbox.
+ * sbox0  ─▶ route <identity>/32 ─▶ task-<id>, or vxlan0 ─▶ the peer's fabric
+ * vxlan0 ─▶ zone and mark of the peer ─▶ task-<id>
+ * task-<id> ─▶ the connection's mark ─▶ the peer that it came from, or the own sandbox
+ *
+ * A reply must leave by the node that took the connection, so what comes from a peer is remembered with its number:
+ * as conntrack zone, so that one client port may meet a task by several nodes, and as mark, by which replies are routed.
+ *
  * A way in, never a way out or across: filter FORWARD drops (and counts) all that is neither a new connection from the
- * sandbox to a published port of a task nor part of one.
+ * sandbox or a known peer to a published port of a task nor part of one.
  */
-import type { Task } from '../cluster/state.js';
-import { fabricGateway, fabricGatewayMac, macOf } from './addresses.js';
+import type { ClusterNode, Ipv4Address, Task } from '../cluster/state.js';
+import { fabricGateway, fabricGatewayMac, macOf, routerAddress } from './addresses.js';
 import type { PlanContext } from './context.js';
-import { fabricSandboxDevice, fabricTaskDevice, sandboxFabricDevice, taskDevice } from './devices.js';
-import type { RuleWords } from './iptables.js';
+import { anyFabricTaskDevice, fabricPeerDevice, fabricSandboxDevice, fabricTaskDevice, sandboxFabricDevice, taskDevice, vxlan } from './devices.js';
+import type { IptablesPlan, RuleWords } from './iptables.js';
 import type { PlacePlan } from './node-plan.js';
-import { ethernetMtu, mainTable, placePlan, routerSysctls } from './place.js';
+import type { VxlanLink } from './objects.js';
+import type { Peer } from './peers.js';
+import { mainTable, placePlan, routerSysctls } from './place.js';
 import type { PlannedPort } from './ports.js';
 import * as rules from './rules.js';
 import { taskMac } from './task.js';
 
-export function planFabric(context: PlanContext, router: string, tasks: readonly Task[], ports: readonly PlannedPort[]): PlacePlan {
-  const devices = tasks.map((task) => fabricTaskDevice(task.id));
+/** Chain of ours that tells peers apart, in the fabric's raw and mangle tables. */
+const peersChain = 'MESH-PEERS';
+/** Of a connection's and a packet's mark, the bits that hold a peer's number. */
+const numberMask = 0xffff;
+/** Of the rules by which replies find their peer: before the main table's 32766. */
+const peerRulePriority = 100;
+
+export interface FabricTasks {
+  /** Of this node, each with its cable. */
+  readonly local: readonly Task[];
+  /** Of peers. */
+  readonly remote: readonly Task[];
+}
+
+/** MTU in bytes of everything inside of the fabric: what still fits into the underlay with VXLAN's header around it. */
+export function fabricMtu({ underlayMtu }: PlanContext): number {
+  return underlayMtu - vxlan.overhead;
+}
+
+export function planFabric(context: PlanContext, node: ClusterNode, tasks: FabricTasks, peers: readonly Peer[], ports: readonly PlannedPort[]): PlacePlan {
+  const mtu = fabricMtu(context);
+  const router = routerAddress(node.address);
+  const devices = tasks.local.map((task) => fabricTaskDevice(task.id));
+  const peerById = new Map(peers.map((peer) => [peer.id, peer]));
   return placePlan({
     place: 'fabric',
     namespace: { path: `/run/netns/${context.settings.names.fabric}`, named: true },
     links: [
-      {
-        kind: 'veth',
-        name: fabricSandboxDevice,
-        mac: fabricGatewayMac,
-        mtu: ethernetMtu,
-        peer: { place: 'sandbox', name: sandboxFabricDevice },
-        owner: true,
-      },
-      ...tasks.map((task) => ({
+      { kind: 'veth', name: fabricSandboxDevice, mac: fabricGatewayMac, mtu, peer: { place: 'sandbox', name: sandboxFabricDevice }, owner: true },
+      ...(peers.length === 0 ? [] : [vxlanOf(node, router, mtu)]),
+      ...tasks.local.map((task) => ({
         kind: 'veth' as const,
         name: fabricTaskDevice(task.id),
         mac: fabricGatewayMac,
-        mtu: ethernetMtu,
+        mtu,
         peer: { place: `task:${task.id}` as const, name: taskDevice },
         owner: true,
       })),
@@ -43,33 +67,78 @@ export function planFabric(context: PlanContext, router: string, tasks: readonly
     addresses: [{ device: 'lo', address: fabricGateway, prefixLength: 32 }],
     neighbours: [
       { device: fabricSandboxDevice, address: router, mac: macOf(router, 'sandbox') },
-      ...tasks.map((task) => ({ device: fabricTaskDevice(task.id), address: task.identity.address, mac: taskMac(task) })),
+      ...peers.map((peer) => ({ device: fabricPeerDevice, address: peer.router, mac: peer.mac })),
+      ...tasks.local.map((task) => ({ device: fabricTaskDevice(task.id), address: task.identity.address, mac: taskMac(task) })),
     ],
+    forwarding: peers.map((peer) => ({ device: fabricPeerDevice, mac: peer.mac, destination: peer.address })),
     routes: [
       { destination: `${router}/32`, table: mainTable, device: fabricSandboxDevice },
       { destination: '0.0.0.0/0', table: mainTable, device: fabricSandboxDevice, via: router, onlink: true },
-      ...tasks.map((task) => ({
-        destination: `${task.identity.address}/32`,
-        table: mainTable,
-        device: fabricTaskDevice(task.id),
-      })),
+      ...peers.flatMap((peer) => [
+        { destination: `${peer.router}/32`, table: mainTable, device: fabricPeerDevice },
+        { destination: '0.0.0.0/0', table: peer.number, device: fabricPeerDevice, via: peer.router, onlink: true },
+      ]),
+      ...tasks.local.map((task) => ({ destination: `${task.identity.address}/32`, table: mainTable, device: fabricTaskDevice(task.id) })),
+      ...tasks.remote.flatMap((task) => {
+        const peer = peerById.get(task.nodeId);
+        return peer === undefined ? [] : [{ destination: `${task.identity.address}/32`, table: mainTable, device: fabricPeerDevice, via: peer.router, onlink: true }];
+      }),
     ],
-    sysctls: routerSysctls([fabricSandboxDevice, ...devices]),
-    iptables: {
-      chains: [
-        { table: 'filter', chain: 'INPUT', policy: 'DROP', rules: [] },
-        { table: 'filter', chain: 'FORWARD', policy: 'DROP', rules: [rules.acceptKnown(), ...ports.flatMap(admissions)] },
-        { table: 'filter', chain: 'OUTPUT', policy: 'DROP', rules: [rules.acceptKnown()] },
-        // Without a nat table connection tracking can't pick another source port when one client port meets a task twice.
-        { table: 'nat', chain: 'PREROUTING', policy: 'ACCEPT', rules: [] },
-      ],
-      guests: [],
-    },
+    rules: peers.map((peer) => ({ priority: peerRulePriority, mark: { value: peer.number, mask: numberMask }, table: peer.number })),
+    sysctls: routerSysctls([fabricSandboxDevice, ...(peers.length === 0 ? [] : [fabricPeerDevice]), ...devices]),
+    iptables: planFabricRules(router, tasks.local, peers, ports),
   });
 }
 
-function admissions(port: PlannedPort): RuleWords[] {
-  return port.backends.map((backend) =>
-    rules.admit(fabricSandboxDevice, backend.address, fabricTaskDevice(backend.taskId), port.protocol, backend.port),
-  );
+function vxlanOf(node: ClusterNode, router: Ipv4Address, mtu: number): VxlanLink {
+  return { kind: 'vxlan', name: fabricPeerDevice, mac: macOf(router, 'vxlan'), mtu, id: vxlan.id, port: vxlan.port, local: node.address, underlay: 'host' };
+}
+
+function planFabricRules(router: Ipv4Address, local: readonly Task[], peers: readonly Peer[], ports: readonly PlannedPort[]): IptablesPlan {
+  // What is addressed to a task of this node is a request. A peer's replies are addressed to clients; they stay in the
+  // connection that this node's sandbox began.
+  const fromPeers = peers.length === 0 ? [] : local.map((task) => rules.sortOutPeers(fabricPeerDevice, task.identity.address, peersChain));
+  const hasPeers = peers.length > 0;
+  return {
+    chains: [
+      { table: 'raw', chain: 'PREROUTING', policy: 'ACCEPT', rules: fromPeers },
+      { table: 'mangle', chain: 'PREROUTING', policy: 'ACCEPT', rules: [...fromPeers, ...(hasPeers ? [rules.restorePeer(anyFabricTaskDevice, numberMask)] : [])] },
+      ...(hasPeers
+        ? [
+            { table: 'raw' as const, chain: peersChain, rules: peers.map((peer) => rules.zoneOfPeer(peer.mac, peer.number)) },
+            { table: 'mangle' as const, chain: peersChain, rules: peers.map((peer) => rules.rememberPeer(peer.mac, peer.number, numberMask)) },
+          ]
+        : []),
+      { table: 'filter', chain: 'INPUT', policy: 'DROP', rules: [] },
+      {
+        table: 'filter',
+        chain: 'FORWARD',
+        policy: 'DROP',
+        rules: [rules.acceptKnown(), ...peers.flatMap((peer) => probes(router, peer)), ...ports.flatMap((port) => admissions(port, new Set(local.map(({ id }) => id)), hasPeers))],
+      },
+      { table: 'filter', chain: 'OUTPUT', policy: 'DROP', rules: [rules.acceptKnown()] },
+      // Without a nat table connection tracking can't pick another source port when one client port meets a task twice.
+      { table: 'nat', chain: 'PREROUTING', policy: 'ACCEPT', rules: [] },
+    ],
+    guests: [],
+  };
+}
+
+/** Nodes ask each other's sandboxes whether they are there, on the way that traffic takes. */
+function probes(router: Ipv4Address, peer: Peer): RuleWords[] {
+  return [
+    rules.admitProbe(router, fabricSandboxDevice, peer.router, fabricPeerDevice),
+    rules.admitProbe(peer.router, fabricPeerDevice, router, fabricSandboxDevice),
+  ];
+}
+
+function admissions(port: PlannedPort, local: ReadonlySet<string>, hasPeers: boolean): RuleWords[] {
+  return port.backends.flatMap((backend) => {
+    if (!local.has(backend.taskId)) return [rules.admit(fabricSandboxDevice, backend.address, fabricPeerDevice, port.protocol, backend.port)];
+    const device = fabricTaskDevice(backend.taskId);
+    return [
+      rules.admit(fabricSandboxDevice, backend.address, device, port.protocol, backend.port),
+      ...(hasPeers ? [rules.admitFromPeer(fabricPeerDevice, backend.address, device, port.protocol, backend.port, numberMask)] : []),
+    ];
+  });
 }

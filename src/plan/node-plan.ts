@@ -2,7 +2,7 @@
 import type { Condition } from '../cluster/condition.js';
 import type { Protocol } from '../cluster/state.js';
 import type { IptablesPlan } from './iptables.js';
-import type { Address, IpvsTimeouts, Link, Neighbour, Placeholder, Place, Route, RoutingRule, Sysctl, VirtualService } from './objects.js';
+import type { Address, ForwardingEntry, IpvsTimeouts, Link, Neighbour, Placeholder, Place, Route, RoutingRule, Sysctl, VirtualService } from './objects.js';
 
 /** What one network namespace should hold. */
 export interface PlacePlan {
@@ -12,6 +12,7 @@ export interface PlacePlan {
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
   readonly neighbours: readonly Neighbour[];
+  readonly forwarding: readonly ForwardingEntry[];
   readonly routes: readonly Route[];
   readonly rules: readonly RoutingRule[];
   readonly sysctls: readonly Sysctl[];

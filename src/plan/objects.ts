@@ -29,8 +29,24 @@ export interface BridgeLink {
   readonly mtu: number;
 }
 
+/** Tunnel to other nodes. Nothing is learned: neighbours and forwarding entries say who is where. */
+export interface VxlanLink {
+  readonly kind: 'vxlan';
+  readonly name: string;
+  readonly mac: MacAddress;
+  readonly mtu: number;
+  /** VXLAN network identifier, 24 bits. */
+  readonly id: number;
+  /** UDP port, of both ends. */
+  readonly port: number;
+  /** This node's address on the underlay. */
+  readonly local: Ipv4Address;
+  /** Where its UDP socket lives: what is sent leaves by that place's routes. */
+  readonly underlay: Place;
+}
+
 /** Always up. */
-export type Link = VethLink | BridgeLink;
+export type Link = VethLink | BridgeLink | VxlanLink;
 
 export interface Address {
   readonly device: string;
@@ -49,11 +65,12 @@ export interface Route {
   readonly source?: Ipv4Address;
 }
 
-/** Policy routing rule (ip-rule(8)). All of ours say where they apply, by source address or by source port. */
+/** Policy routing rule (ip-rule(8)). All of ours say where they apply: by source address, by source port, or by mark. */
 export interface RoutingRule {
   readonly priority: number;
   readonly table: number;
   readonly from?: Ipv4Address;
+  readonly mark?: { readonly value: number; readonly mask: number };
   /** `ipproto udp sport 53` (Linux 4.17 and later). */
   readonly sourcePort?: { readonly protocol: Protocol; readonly port: number };
   /** Routes of this prefix length and shorter don't count: 0 passes over the default route. */
@@ -65,6 +82,14 @@ export interface Neighbour {
   readonly device: string;
   readonly address: Ipv4Address;
   readonly mac: MacAddress;
+}
+
+/** Permanent forwarding entry of a VXLAN device: behind which node a hardware address is. */
+export interface ForwardingEntry {
+  readonly device: string;
+  readonly mac: MacAddress;
+  /** The node's address on the underlay. */
+  readonly destination: Ipv4Address;
 }
 
 /** A file under /proc/sys, without that prefix: `net/ipv4/ip_forward`. */

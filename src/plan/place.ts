@@ -8,6 +8,7 @@ export function placePlan(parts: Pick<PlacePlan, 'place' | 'namespace'> & Partia
     links: [],
     addresses: [],
     neighbours: [],
+    forwarding: [],
     routes: [],
     rules: [],
     sysctls: [],
@@ -19,7 +20,7 @@ export function placePlan(parts: Pick<PlacePlan, 'place' | 'namespace'> & Partia
   };
 }
 
-/** Ethernet's own; links to peers will be smaller by VXLAN's 50 bytes. */
+/** Ethernet's own, in bytes: what is assumed of an underlay that can't be asked. */
 export const ethernetMtu = 1500;
 
 /** The main routing table (linux/rtnetlink.h, RT_TABLE_MAIN). */

@@ -3,10 +3,11 @@ import type { Condition } from '../cluster/condition.js';
 import type { ClusterState, Task } from '../cluster/state.js';
 import { routerAddress } from './addresses.js';
 import type { PlanContext } from './context.js';
-import { planFabric } from './fabric.js';
+import { fabricMtu, planFabric } from './fabric.js';
 import { portKey } from './fwmark.js';
 import { planHost } from './host.js';
 import type { NodePlan } from './node-plan.js';
+import { peersOf } from './peers.js';
 import { planPorts, reachableTasks, type PlannedPort } from './ports.js';
 import { planSandbox } from './sandbox.js';
 import { planTask, type TaskPort } from './task.js';
@@ -26,24 +27,28 @@ export function plan(state: ClusterState, context: PlanContext): NodePlan {
     throw new UnknownNodeError(context.nodeId, state.nodes.map(({ name }) => name));
   }
   const router = routerAddress(node.address);
-  const { ports, conditions } = planPorts(state, context);
+  const { peers, conditions: collisions } = peersOf(state, node.id);
+  const reachable = reachableTasks(state, context, peers);
+  const { ports, conditions } = planPorts(state, context, reachable);
   // A task whose service publishes nothing here needs no cable.
   const served = new Set(ports.map((port) => port.serviceId));
-  const tasks = reachableTasks(state, context).filter((task) => served.has(task.serviceId));
+  const tasks = reachable.filter((task) => served.has(task.serviceId));
+  const local = tasks.filter((task) => task.nodeId === node.id);
+  const remote = tasks.filter((task) => task.nodeId !== node.id);
 
   return {
     nodeId: node.id,
     places: [
-      planHost(context, ports),
-      planSandbox(context, router, ports),
-      planFabric(context, router, tasks, ports),
-      ...tasks.flatMap((task) => {
+      planHost(context, peers, ports),
+      planSandbox(context, router, peers, ports),
+      planFabric(context, node, { local, remote }, peers, ports),
+      ...local.flatMap((task) => {
         const namespace = context.localTasks.get(task.id);
-        return namespace === undefined ? [] : [planTask(task, namespace, targetsOf(task, ports))];
+        return namespace === undefined ? [] : [planTask(task, namespace, targetsOf(task, ports), fabricMtu(context))];
       }),
     ],
     ports: ports.map(({ spec: _, ...served }) => served),
-    conditions: [...state.conditions, ...conditions, ...taskConditions(state, context)],
+    conditions: [...state.conditions, ...collisions, ...conditions, ...taskConditions(state, context)],
   };
 }
 

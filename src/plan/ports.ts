@@ -4,6 +4,7 @@ import type { ClusterState, PublishedPort, Service, Task } from '../cluster/stat
 import type { PlanContext } from './context.js';
 import { fwmarkOf, portKey } from './fwmark.js';
 import type { Backend, ServedPort } from './node-plan.js';
+import type { Peer } from './peers.js';
 
 /** A published port with what the places need of it. */
 export interface PlannedPort extends ServedPort {
@@ -16,14 +17,16 @@ export interface PlannedPorts {
   readonly conditions: readonly Condition[];
 }
 
-/** Tasks of this node that packets can be brought to. */
-export function reachableTasks(state: ClusterState, context: PlanContext): Task[] {
-  return state.tasks.filter((task) => task.nodeId === context.nodeId && context.localTasks.has(task.id));
+/** Tasks that packets can be brought to: this node's by their cables, the peers' over the fabric. */
+export function reachableTasks(state: ClusterState, context: PlanContext, peers: readonly Peer[]): Task[] {
+  const nodes = new Set(peers.map(({ id }) => id));
+  return state.tasks.filter((task) => (task.nodeId === context.nodeId ? context.localTasks.has(task.id) : nodes.has(task.nodeId)));
 }
 
-export function planPorts(state: ClusterState, context: PlanContext): PlannedPorts {
+/** `reachable`: the tasks that may become real servers. */
+export function planPorts(state: ClusterState, context: PlanContext, reachable: readonly Task[]): PlannedPorts {
   const reserved = new Set(context.settings.reservedPorts);
-  const tasksByService = groupByService(reachableTasks(state, context));
+  const tasksByService = groupByService(reachable);
   const taken = new Map<string, PlannedPort>();
   const conditions: Condition[] = [];
 
@@ -49,7 +52,7 @@ export function planPorts(state: ClusterState, context: PlanContext): PlannedPor
         accepting: service.removed !== true,
         serviceId: service.id,
         serviceName: service.name,
-        backends: (tasksByService.get(service.id) ?? []).map((task) => backend(task, service, port)),
+        backends: sparingDeadPeers(tasksByService.get(service.id) ?? [], context.deadPeers).map((task) => backend(task, service, port)),
       });
     }
   }
@@ -69,6 +72,16 @@ function claims(services: readonly Service[]): { service: Service; port: Publish
       (a, b) =>
         rank(a) - rank(b) || compare(a.service.createdAt, b.service.createdAt) || compare(a.service.id, b.service.id),
     );
+}
+
+/**
+ * Tasks of peers that don't answer get no new connections, unless there is nobody else: to a peer that only seems dead
+ * some get through, and nothing better is to be had.
+ */
+function sparingDeadPeers(tasks: readonly Task[], deadPeers: ReadonlySet<string>): readonly Task[] {
+  if (deadPeers.size === 0) return tasks;
+  const spared = tasks.map((task) => (deadPeers.has(task.nodeId) ? { ...task, weight: 0 } : task));
+  return spared.some(({ weight }) => weight > 0) ? spared : tasks;
 }
 
 function groupByService(tasks: readonly Task[]): Map<string, Task[]> {

@@ -5,6 +5,7 @@
 import type { Ipv4Address, Protocol } from '../cluster/state.js';
 import { hexOf } from './fwmark.js';
 import type { RuleWords } from './iptables.js';
+import type { MacAddress } from './objects.js';
 
 const localDestination = ['-m', 'addrtype', '--dst-type', 'LOCAL'];
 const repliesAndRelated = ['-m', 'conntrack', '--ctstate', 'RELATED,ESTABLISHED'];
@@ -67,7 +68,47 @@ export function acceptKnown(): RuleWords {
   return [...repliesAndRelated, '-j', 'ACCEPT'];
 }
 
-/** Fabric: new connections, from the own sandbox to a published port of a local task. */
+/** Fabric: new connections from the own sandbox to a published port of a task. */
 export function admit(from: string, task: Ipv4Address, to: string, protocol: Protocol, port: number): RuleWords {
   return ['-d', `${task}/32`, '-i', from, '-o', to, ...toPort(protocol, port), '-j', 'ACCEPT'];
+}
+
+/** Fabric: the same from a peer; a connection without a number is no known peer's. */
+export function admitFromPeer(from: string, task: Ipv4Address, to: string, protocol: Protocol, port: number, numberMask: number): RuleWords {
+  return ['-d', `${task}/32`, '-i', from, '-o', to, ...toPort(protocol, port), '-m', 'connmark', '!', '--mark', `0x0/${hexOf(numberMask)}`, '-j', 'ACCEPT'];
+}
+
+/** Fabric: an ICMP echo request from one node's sandbox to another's. */
+export function admitProbe(from: Ipv4Address, fromDevice: string, to: Ipv4Address, toDevice: string): RuleWords {
+  return ['-s', `${from}/32`, '-d', `${to}/32`, '-i', fromDevice, '-o', toDevice, '-p', 'icmp', '-m', 'icmp', '--icmp-type', '8', '-j', 'ACCEPT'];
+}
+
+/** Fabric: a request that comes from a peer is looked at by who sent it. */
+export function sortOutPeers(device: string, task: Ipv4Address, chain: string): RuleWords {
+  return ['-d', `${task}/32`, '-i', device, '-j', chain];
+}
+
+/** Fabric: connection tracking keeps what comes from a peer apart from what others send under the same addresses and ports. */
+export function zoneOfPeer(mac: MacAddress, number: number): RuleWords {
+  return ['-m', 'mac', '--mac-source', mac, '-j', 'CT', '--zone-orig', String(number)];
+}
+
+/** Fabric: a new connection remembers the peer that it came from. */
+export function rememberPeer(mac: MacAddress, number: number, mask: number): RuleWords {
+  return ['-m', 'mac', '--mac-source', mac, '-m', 'conntrack', '--ctstate', 'NEW', '-j', 'CONNMARK', '--set-xmark', `${hexOf(number)}/${hexOf(mask)}`];
+}
+
+/** Fabric: a task's reply carries the number of the peer that the connection came from. */
+export function restorePeer(device: string, mask: number): RuleWords {
+  return ['-i', device, '-j', 'CONNMARK', '--restore-mark', '--nfmask', hexOf(mask), '--ctmask', hexOf(mask)];
+}
+
+/** Host: VXLAN that is meant for the fabric is looked at by who sent it. */
+export function sortOutVxlan(port: number, chain: string): RuleWords {
+  return [...toPort('udp', port), '-j', chain];
+}
+
+/** Host: a peer's VXLAN goes on to whatever rules the node's owner has. */
+export function letPeer(address: Ipv4Address): RuleWords {
+  return ['-s', `${address}/32`, '-j', 'RETURN'];
 }

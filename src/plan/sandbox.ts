@@ -8,7 +8,9 @@ import type { PlanContext } from './context.js';
 import { fabricSandboxDevice, hostGatewayPort, sandboxFabricDevice, sandboxGatewayDevice } from './devices.js';
 import type { PlacePlan } from './node-plan.js';
 import type { IpvsTimeouts, Sysctl, VirtualService } from './objects.js';
-import { ethernetMtu, mainTable, placePlan, routerSysctls } from './place.js';
+import { fabricMtu } from './fabric.js';
+import type { Peer } from './peers.js';
+import { mainTable, placePlan, routerSysctls } from './place.js';
 import type { PlannedPort } from './ports.js';
 import * as rules from './rules.js';
 
@@ -18,7 +20,7 @@ import * as rules from './rules.js';
  */
 export const ipvsTimeouts: IpvsTimeouts = { tcp: 7_200 + 9 * 75 + 125, tcpFin: 120, udp: 300 };
 
-export function planSandbox(context: PlanContext, router: string, ports: readonly PlannedPort[]): PlacePlan {
+export function planSandbox(context: PlanContext, router: string, peers: readonly Peer[], ports: readonly PlannedPort[]): PlacePlan {
   const { names, gatewaySubnet } = context.settings;
   const address = hostOf(gatewaySubnet, 2);
   const identities = [...new Set(ports.flatMap((port) => port.backends.map((backend) => backend.address)))].sort();
@@ -26,8 +28,8 @@ export function planSandbox(context: PlanContext, router: string, ports: readonl
     place: 'sandbox',
     namespace: { path: `/run/netns/${names.sandbox}`, named: true },
     links: [
-      { kind: 'veth', name: sandboxFabricDevice, mac: macOf(router, 'sandbox'), mtu: ethernetMtu, peer: { place: 'fabric', name: fabricSandboxDevice }, owner: false },
-      { kind: 'veth', name: sandboxGatewayDevice, mac: macOf(address, 'sandbox'), mtu: ethernetMtu, peer: { place: 'host', name: hostGatewayPort }, owner: false },
+      { kind: 'veth', name: sandboxFabricDevice, mac: macOf(router, 'sandbox'), mtu: fabricMtu(context), peer: { place: 'fabric', name: fabricSandboxDevice }, owner: false },
+      { kind: 'veth', name: sandboxGatewayDevice, mac: macOf(address, 'sandbox'), mtu: context.underlayMtu, peer: { place: 'host', name: hostGatewayPort }, owner: false },
     ],
     addresses: [
       { device: sandboxFabricDevice, address: router, prefixLength: 32 },
@@ -36,8 +38,9 @@ export function planSandbox(context: PlanContext, router: string, ports: readonl
     neighbours: [{ device: sandboxFabricDevice, address: fabricGateway, mac: fabricGatewayMac }],
     routes: [
       { destination: '0.0.0.0/0', table: mainTable, device: sandboxGatewayDevice, via: hostOf(gatewaySubnet, 1) },
-      ...identities.map((identity) => ({
-        destination: `${identity}/32`,
+      // Peers' sandboxes too: whether a peer is there is asked on the way that traffic takes.
+      ...[...identities, ...peers.map((peer) => peer.router)].map((address) => ({
+        destination: `${address}/32`,
         table: mainTable,
         device: sandboxFabricDevice,
         via: fabricGateway,

@@ -16,7 +16,7 @@ import type { LocalTaskNamespace } from './context.js';
 import { fabricTaskDevice, taskDevice } from './devices.js';
 import type { PlacePlan } from './node-plan.js';
 import type { MacAddress } from './objects.js';
-import { ethernetMtu, mainTable, placePlan } from './place.js';
+import { mainTable, placePlan } from './place.js';
 
 export const taskTable = 100;
 /** Before the main table's rule (32766), after the local table's (0); in the order in which they are asked. */
@@ -32,7 +32,8 @@ export function taskMac(task: Task): MacAddress {
   return macOf(task.identity.address, 'task');
 }
 
-export function planTask(task: Task, namespace: LocalTaskNamespace, ports: readonly TaskPort[]): PlacePlan {
+/** `mtu`: of the fabric, in bytes. */
+export function planTask(task: Task, namespace: LocalTaskNamespace, ports: readonly TaskPort[], mtu: number): PlacePlan {
   const { address, prefixLength } = task.identity;
   return placePlan({
     place: `task:${task.id}`,
@@ -42,7 +43,7 @@ export function planTask(task: Task, namespace: LocalTaskNamespace, ports: reado
         kind: 'veth',
         name: taskDevice,
         mac: taskMac(task),
-        mtu: ethernetMtu,
+        mtu,
         peer: { place: 'fabric', name: fabricTaskDevice(task.id) },
         owner: false,
       },

@@ -1,5 +1,6 @@
 /** From everything that iptables-save printed to what is ours of it. */
 import { iptablesTables, type GuestRule } from '../../plan/iptables.js';
+import { peersChainOf } from '../../plan/host.js';
 import type { PlacePlan } from '../../plan/node-plan.js';
 import * as rules from '../../plan/rules.js';
 import type { Settings } from '../../settings.js';
@@ -17,7 +18,7 @@ export function usesIptables(plan: PlacePlan): boolean {
 export function viewOf(document: IptablesDocument, plan: PlacePlan, names: Settings['names']): ObservedIptables {
   return ownsWholly(plan)
     ? { chains: ownChains(document, plan), guests: [] }
-    : { chains: chainsNamed(document, names.chain), guests: guestsIn(document, plan.iptables.guests, names) };
+    : { chains: [names.chain, peersChainOf(names.chain)].flatMap((chain) => chainsNamed(document, chain)), guests: guestsIn(document, plan.iptables.guests, names) };
 }
 
 /** All chains, but built-in ones that the plan does not speak of and that do nothing. */
@@ -50,16 +51,17 @@ function guestsIn(document: IptablesDocument, planned: readonly GuestRule[], nam
   return [...present, ...strayGuests(document, names).filter((guest) => !known.has(guestKey(guest)))];
 }
 
-/** Rules of ours in chains of others, whatever the plan says: jumps to our chain, and the few others that we ever write. */
+/** Rules of ours in chains of others, whatever the plan says: jumps to our chains, and the few others that we ever write. */
 export function strayGuests(document: IptablesDocument, names: Settings['names']): ObservedGuest[] {
   const ours = new Set([rules.masqueradeOwnConnections(names.gatewayBridge), rules.dropMartians(names.gatewayBridge)].map(ruleKey));
+  const chainsOfOurs = new Set([names.chain, peersChainOf(names.chain)]);
   const found = new Map<string, ObservedGuest>();
   for (const { name: table, chains } of knownTables(document)) {
     if (!isKnownTable(table)) continue;
     for (const { name: chain, rules: own } of chains.values()) {
-      if (chain === names.chain) continue;
+      if (chainsOfOurs.has(chain)) continue;
       for (const { words } of own) {
-        if (targetOf(words) !== names.chain && !ours.has(ruleKey(words))) continue;
+        if (!chainsOfOurs.has(targetOf(words) ?? '') && !ours.has(ruleKey(words))) continue;
         const guest: GuestRule = { table, chain, placement: 'anywhere', rule: words };
         const key = guestKey(guest);
         found.set(key, { ...guest, copies: (found.get(key)?.copies ?? 0) + 1, placed: true });

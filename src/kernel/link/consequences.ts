@@ -12,7 +12,7 @@ export function afterLinkChanges(states: readonly PlaceState[], changes: readonl
   const readdressed = new Set<string>();
   const id = (place: Place, device: string | null): string => `${place} ${device ?? ''}`;
   for (const { place, work } of changes) {
-    if (work.type === 'make-bridge') remade.add(id(place, work.link.name));
+    if (work.type === 'make-bridge' || work.type === 'make-vxlan') remade.add(id(place, work.link.name));
     if (work.type === 'make-veth') {
       for (const end of [work.owner, work.peer]) remade.add(id(end.place, end.link.name));
     }
@@ -26,6 +26,7 @@ export function afterLinkChanges(states: readonly PlaceState[], changes: readonl
     return {
       ...state,
       address: state.address.filter(stays),
+      fdb: state.fdb.filter(stays),
       neighbour: state.neighbour.filter((entry) => stays(entry) && !readdressed.has(id(state.place, entry.device))),
       route: state.route.filter(stays),
       sysctl: state.sysctl.map((setting) => (remade.has(id(state.place, deviceOfSysctl(setting.path))) ? { ...setting, value: null } : setting)),

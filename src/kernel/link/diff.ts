@@ -2,7 +2,7 @@
  * Links as they should be against links as they are. Looks at all places at once: a veth pair spans two, and is made
  * (or made again) as one.
  */
-import type { Link, Place, VethLink } from '../../plan/objects.js';
+import type { BridgeLink, Link, Place, VethLink, VxlanLink } from '../../plan/objects.js';
 import type { Action, Change } from '../change.js';
 import type { PlacePair } from '../reconciler.js';
 import type { ObservedLink } from '../state.js';
@@ -15,7 +15,8 @@ export interface LinkEnd {
 export type LinkWork =
   /** Whatever stands where the pair's ends belong is deleted first. */
   | { readonly type: 'make-veth'; readonly owner: LinkEnd; readonly peer: LinkEnd; readonly replaces: readonly { readonly place: Place; readonly name: string }[] }
-  | { readonly type: 'make-bridge'; readonly link: Link; readonly replaces: boolean }
+  | { readonly type: 'make-bridge'; readonly link: BridgeLink; readonly replaces: boolean }
+  | { readonly type: 'make-vxlan'; readonly link: VxlanLink; readonly replaces: boolean }
   /** Only what differs is set. */
   | { readonly type: 'settings'; readonly name: string; readonly mac?: string; readonly mtu?: number; readonly master?: string | null; readonly up?: true }
   | { readonly type: 'delete'; readonly name: string };
@@ -36,6 +37,8 @@ export function diffLinks(pairs: readonly PlacePair[]): LinkChange[] {
     for (const link of desired.links) {
       if (link.kind === 'bridge') {
         changes.push(...diffBridge(desired.place, link, at(desired.place, link.name)));
+      } else if (link.kind === 'vxlan') {
+        changes.push(...diffVxlan(desired.place, link, at(desired.place, link.name)));
       } else if (link.owner) {
         const peer = ends.get(`${link.peer.place} ${link.peer.name}`);
         if (peer !== undefined) changes.push(...diffVeth({ place: desired.place, link }, peer, at));
@@ -50,10 +53,21 @@ export function diffLinks(pairs: readonly PlacePair[]): LinkChange[] {
   return changes;
 }
 
-function diffBridge(place: Place, link: Link, observed: ObservedLink | undefined): LinkChange[] {
+function diffBridge(place: Place, link: BridgeLink, observed: ObservedLink | undefined): LinkChange[] {
   if (observed?.kind === 'bridge') return diffSettings(place, link, observed);
   const replaces = observed !== undefined;
   return [change('add', place, link.name, `bridge ${link.name}${replaces ? ` in place of a link of kind ${observed.kind}` : ''}`, { type: 'make-bridge', link, replaces })];
+}
+
+/** Id, port, address and underlay of a VXLAN device can't be changed while it lives: it is made again. */
+function diffVxlan(place: Place, link: VxlanLink, observed: ObservedLink | undefined): LinkChange[] {
+  const found = observed?.vxlan ?? null;
+  const isOurs =
+    found !== null && found.id === link.id && found.port === link.port && found.local === link.local && found.underlay === link.underlay && !found.learning;
+  if (observed !== undefined && isOurs) return diffSettings(place, link, observed);
+  const why = observed === undefined ? '' : found === null ? ` in place of a link of kind ${observed.kind}` : ' (made again: it is set up otherwise)';
+  const summary = `vxlan ${link.name} id ${link.id} port ${link.port} local ${link.local}${why}`;
+  return [change('add', place, link.name, summary, { type: 'make-vxlan', link, replaces: observed !== undefined })];
 }
 
 function diffVeth(owner: LinkEnd, peer: LinkEnd, at: (place: Place, name: string) => ObservedLink | undefined): LinkChange[] {

@@ -7,7 +7,7 @@ import { asError } from '../errors.js';
 import type { Machine, OpenPlace } from '../machine.js';
 import { linkAlias } from '../marks.js';
 import { isKernelDevice, ownsWholly } from '../ownership.js';
-import type { ObservedLink } from '../state.js';
+import type { ObservedLink, ObservedVxlan } from '../state.js';
 
 export function observeLinks(machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void): Map<Place, ObservedLink[]> {
   const states = new Map<Place, ObservedLink[]>();
@@ -36,6 +36,7 @@ function readLinks(machine: Machine, open: OpenPlace, plan: PlacePlan): Observed
       master: link.masterIndex === undefined ? null : (names.get(link.masterIndex) ?? `#${link.masterIndex}`),
       up: link.isUp,
       peer: peerOf(machine, open, link, peers.get(link.name)),
+      vxlan: vxlanOf(machine, open, link),
     }));
 }
 
@@ -53,4 +54,12 @@ function peerOf(machine: Machine, open: OpenPlace, link: KernelLink, planned: { 
   const isThere = link.peerNamespaceId === undefined ? other.namespace.isSameAs(open.namespace) : open.routes().namespaceId(other.namespace) === link.peerNamespaceId;
   if (!isThere) return null;
   return other.links().some(({ index, name }) => index === link.peerIndex && name === planned.name) ? planned : null;
+}
+
+function vxlanOf(machine: Machine, open: OpenPlace, { vxlan, peerNamespaceId }: KernelLink): ObservedVxlan | null {
+  if (vxlan === undefined) return null;
+  // The kernel names the namespace of the UDP socket where it is another than the device's (vxlan_get_link_net()).
+  const isInHost = peerNamespaceId !== undefined && open.routes().namespaceId(machine.host) === peerNamespaceId;
+  const underlay = peerNamespaceId === undefined ? open.place : isInHost ? 'host' : null;
+  return { id: vxlan.id, port: vxlan.port, local: vxlan.local ?? '', underlay, learning: vxlan.learning };
 }

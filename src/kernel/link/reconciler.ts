@@ -1,5 +1,5 @@
 /** Links: bridges, and veth pairs whose two ends are made in one message, each born in its own place. */
-import { changeLink, createBridge, createVeth, deleteLink, type NetlinkMessage } from '../../../native/index.js';
+import { changeLink, createBridge, createVeth, createVxlan, deleteLink, type NetlinkMessage } from '../../../native/index.js';
 import { goneCodes, sendEach } from '../batch.js';
 import { asError, codeOf } from '../errors.js';
 import type { Machine, OpenPlace } from '../machine.js';
@@ -18,12 +18,12 @@ export const linkReconciler: Reconciler<'link', LinkChange> = {
 function applyLinks(machine: Machine, changes: readonly LinkChange[]): Outcome[] {
   const outcomes: Outcome[] = [];
   // A bridge before the veths that are its ports; whole links before settings.
-  const order: LinkWork['type'][] = ['make-bridge', 'make-veth', 'settings', 'delete'];
+  const order: LinkWork['type'][] = ['make-bridge', 'make-veth', 'make-vxlan', 'settings', 'delete'];
   for (const type of order) {
     for (const [place, ofPlace] of groupBy(changes.filter(({ work }) => work.type === type), (change) => change.place)) {
       try {
         const open = machine.require(place);
-        outcomes.push(...(type === 'make-veth' ? makeVeths(machine, open, ofPlace) : sendEach(open, ofPlace, ({ work }) => messagesOf(open, work))));
+        outcomes.push(...applyType(machine, open, type, ofPlace));
       } catch (error) {
         outcomes.push(...ofPlace.map((change) => ({ change, error: asError(error) })));
       }
@@ -31,6 +31,30 @@ function applyLinks(machine: Machine, changes: readonly LinkChange[]): Outcome[]
     }
   }
   return outcomes;
+}
+
+function applyType(machine: Machine, open: OpenPlace, type: LinkWork['type'], changes: readonly LinkChange[]): Outcome[] {
+  if (type === 'make-veth') return makeVeths(machine, open, changes);
+  if (type === 'make-vxlan') return changes.map((change) => makeVxlan(machine, open, change));
+  return sendEach(open, changes, ({ work }) => messagesOf(open, work));
+}
+
+/** Asked for where its UDP socket belongs, born where it is used (rtnl_newlink_create() of net/core/rtnetlink.c). */
+function makeVxlan(machine: Machine, open: OpenPlace, change: LinkChange): Outcome {
+  if (change.work.type !== 'make-vxlan') return { change };
+  const { link, replaces } = change.work;
+  try {
+    if (replaces) deleteIfThere(open, link.name);
+    const { name, mac, mtu, id, port, local } = link;
+    machine
+      .require(link.underlay)
+      .routes()
+      .execute([createVxlan({ name, macAddress: mac, mtu, id, port, local, learning: false, namespace: open.namespace })]);
+    open.routes().execute([changeLink(name, { isUp: true, alias: linkAlias })]);
+    return { change };
+  } catch (error) {
+    return { change, error: asError(error) };
+  }
 }
 
 /**
@@ -91,6 +115,7 @@ function messagesOf(open: OpenPlace, work: LinkWork): NetlinkMessage[] {
     case 'delete':
       return [deleteLink(work.name)];
     case 'make-veth':
+    case 'make-vxlan':
       return [];
   }
 }

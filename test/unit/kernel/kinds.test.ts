@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { differenceOf } from '../../../src/kernel/difference.js';
 import type { ObservedVirtualService, PlaceState } from '../../../src/kernel/state.js';
 import type { Place } from '../../../src/plan/objects.js';
-import { meddled, planOf, web1, web1Cable } from './states.js';
+import { meddled, planOf, state, web1, web1Cable } from './states.js';
 
 const plan = planOf();
 
@@ -39,7 +39,7 @@ describe('ipvs', () => {
 describe('links', () => {
   test.each<[string, Place, (link: PlaceState['link'][number]) => PlaceState['link'][number] | null, RegExp[]]>([
     ['one end is gone: the pair is made again', web1, () => null, [/^fabric: add veth task-web1xxxxxx ↔ mesh0 in task:web1x* \(made again: the other end is gone\)$/]],
-    ['an end is another kind of device', web1, (link) => ({ ...link, kind: 'dummy', peer: null }), [/^fabric: add veth task-web1xxxxxx/]],
+    ['an end is another kind of device', web1, (link) => ({ ...link, kind: 'dummy', peer: null, vxlan: null }), [/^fabric: add veth task-web1xxxxxx/]],
     ['a bridge port was taken out', 'host', (link) => ({ ...link, master: null }), [/^host: change link mesh_gw0 master none → mesh_gwbridge$/]],
     ['something else has the bridge’s name', 'host', (link) => (link.kind === 'bridge' ? { ...link, kind: 'dummy' } : link), [/^host: add bridge mesh_gwbridge in place of a link of kind dummy$/]],
     ['a link is down and has another MTU', 'sandbox', (link) => (link.name === 'eth1' ? { ...link, up: false, mtu: 9000 } : link), [/^sandbox: change link eth1 mtu 9000 → 1500, down → up$/]],
@@ -50,7 +50,7 @@ describe('links', () => {
   });
 
   test('a foreign link in our namespace goes', () => {
-    const tap = { name: 'tap0', kind: 'tun', mac: '', mtu: 1500, master: null, up: true, peer: null };
+    const tap = { name: 'tap0', kind: 'tun', mac: '', mtu: 1500, master: null, up: true, peer: null, vxlan: null };
     expect(differences('fabric', (one) => ({ link: [...one.link, tap] }))).toEqual(['fabric: remove link tap0 (tun)']);
   });
 });
@@ -89,5 +89,43 @@ describe('routes, rules, neighbours, addresses, settings', () => {
       'sandbox: change neighbour 169.254.1.1 lladdr 02:42:a9:fe:01:01 dev eth0 (was 02:00:00:00:00:01)',
       'sandbox: remove address 9.9.9.9/24 dev eth0',
     ]);
+  });
+});
+
+describe('the way to peers', () => {
+  const withPeer = planOf({ nodes: [...state.nodes, { id: 'node2', name: 'h2', address: '192.168.56.12', ready: true }] });
+  const differs = (meddle: (one: PlaceState) => Partial<PlaceState>): string[] =>
+    differenceOf(withPeer.places, meddled(withPeer, 'fabric', meddle)).map(({ place, action, summary }) => `${place}: ${action} ${summary}`);
+
+  test('a VXLAN device that is set up otherwise is made again, with all that was on it', () => {
+    const elsewhere = (one: PlaceState): Partial<PlaceState> => ({ link: one.link.map((link) => (link.vxlan === null ? link : { ...link, vxlan: { ...link.vxlan, id: 77 } })) });
+    expect(differs(elsewhere)).toEqual([
+      'fabric: add vxlan vxlan0 id 4097 port 4798 local 192.168.56.11 (made again: it is set up otherwise)',
+      'fabric: add sysctl net/ipv4/conf/vxlan0/rp_filter = 0',
+      'fabric: add sysctl net/ipv4/conf/vxlan0/send_redirects = 0',
+      'fabric: add sysctl net/ipv6/conf/vxlan0/disable_ipv6 = 1',
+      'fabric: add neighbour 100.104.56.12 lladdr 02:45:64:68:38:0c dev vxlan0',
+      'fabric: add fdb 02:45:64:68:38:0c dev vxlan0 dst 192.168.56.12',
+      'fabric: add route 100.104.56.12/32 dev vxlan0',
+      'fabric: add route default via 100.104.56.12 dev vxlan0 onlink table 14348',
+    ]);
+  });
+
+  test('one whose UDP socket is in the wrong namespace is made again: its packets would leave nowhere', () => {
+    const astray = (one: PlaceState): Partial<PlaceState> => ({ link: one.link.map((link) => (link.vxlan === null ? link : { ...link, vxlan: { ...link.vxlan, underlay: 'fabric' } })) });
+    expect(differs(astray)[0]).toMatch(/^fabric: add vxlan vxlan0 .*made again/);
+  });
+
+  test('a forwarding entry that leads to another node, and one that nobody planned', () => {
+    expect(differs((one) => ({ fdb: one.fdb.map((entry) => ({ ...entry, destination: '192.168.56.99' })) }))).toEqual([
+      'fabric: change fdb 02:45:64:68:38:0c dev vxlan0 dst 192.168.56.12 (was dst 192.168.56.99)',
+    ]);
+    expect(differs((one) => ({ fdb: [...one.fdb, { device: 'vxlan0', mac: '02:00:00:00:00:01', destination: '203.0.113.9' }] }))).toEqual([
+      'fabric: remove fdb 02:00:00:00:00:01 dev vxlan0 dst 203.0.113.9',
+    ]);
+  });
+
+  test('a rule by mark that is gone', () => {
+    expect(differs((one) => ({ rule: one.rule.filter(({ mark }) => mark === undefined) }))).toEqual(['fabric: add rule 100: from all fwmark 0x380c/0xffff lookup 14348']);
   });
 });
