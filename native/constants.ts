@@ -13,6 +13,7 @@ export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 
 /** IP protocol numbers (linux/in.h). */
+export const IPPROTO_ICMP = 1;
 export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
 export const IPPROTO_SCTP = 132;

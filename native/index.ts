@@ -1,6 +1,7 @@
 /** The kernel's languages: everything that the rest of the house may use. */
 
 export * from './errors.js';
+export * from './icmp.js';
 export * from './inet.js';
 export * from './ipvs/ipvs.js';
 export * from './ipvs/requests.js';

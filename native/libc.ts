@@ -32,6 +32,7 @@ const c = {
   bind: define('int bind(int, const uint8_t *, uint32_t)'),
   listen: define('int listen(int, int)'),
   send: define('intptr_t send(int, const uint8_t *, size_t, int)'),
+  sendto: define('intptr_t sendto(int, const uint8_t *, size_t, int, const uint8_t *, uint32_t)'),
   recv: define('intptr_t recv(int, _Inout_ uint8_t *, size_t, int)'),
   getsockopt: define('int getsockopt(int, int, int, _Inout_ uint8_t *, _Inout_ uint8_t *)'),
   setsockopt: define('int setsockopt(int, int, int, const uint8_t *, uint32_t)'),
@@ -82,6 +83,13 @@ export function listen(fd: number, backlog: number, subject: string): void {
 export function send(fd: number, bytes: Uint8Array, subject: string): void {
   requireBytes(bytes, 'bytes');
   if (c.send(fd, bytes, bytes.byteLength, MSG_DONTWAIT) < 0) throw new SystemError('send', koffi.errno(), subject);
+}
+
+/** Sends one datagram to an address (a whole sockaddr, as bytes), never waiting. */
+export function sendTo(fd: number, bytes: Uint8Array, address: Uint8Array, subject: string): void {
+  requireBytes(bytes, 'bytes');
+  requireBytes(address, 'address');
+  if (c.sendto(fd, bytes, bytes.byteLength, MSG_DONTWAIT, address, address.byteLength) < 0) throw new SystemError('sendto', koffi.errno(), subject);
 }
 
 /**

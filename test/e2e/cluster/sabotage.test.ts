@@ -118,11 +118,20 @@ describe('a peer', () => {
 describe('where two nodes would have one router address', () => {
   const label = (...words: readonly string[]) => on('h1')('docker', 'node', 'update', ...words, 'h3');
 
-  afterAll(() => label('--label-rm', 'routemesh.address').catch(() => undefined), 30_000);
+  /** A second address of h3, with the low 22 bits of h2's. */
+  const second = '192.232.56.12';
+
+  beforeAll(async () => {
+    await shell('h3', `ip address add ${second}/32 dev eth0`);
+    await everywhere((node) => shell(node, `ip route add ${second}/32 dev eth0`), ['h1', 'h2']);
+  }, 30_000);
+  afterAll(async () => {
+    await everywhere((node) => shell(node, `ip route del ${second}/32 dev eth0`), ['h1', 'h2']);
+    await shell('h3', `ip address del ${second}/32 dev eth0`);
+  }, 30_000);
 
   it('both say so, the one that stays out serves its own tasks, and nothing else breaks', async () => {
-    // 192.232.56.12 has the low 22 bits of h2's address.
-    await label('--label-add', 'routemesh.address=192.232.56.12');
+    await label('--label-add', `routemesh.address=${second}`);
     const said = await eventually(async () => {
       const conditions = await everywhere(async (node) => (await status(node)).conditions.filter(({ reason }) => reason === 'RouterAddressCollision').map(({ object }) => object.name).sort());
       expect(conditions).toEqual(nodes.map(() => ['h2', 'h3']));
