@@ -30,6 +30,8 @@ export interface Settings {
   readonly reservedPorts: readonly string[];
   /** Full look at the kernel when nothing has happened, in milliseconds. */
   readonly resyncMilliseconds: number;
+  /** How long after its last answer a peer gets no new connections, in milliseconds. */
+  readonly peerTimeoutMilliseconds: number;
   /** Folder of what must outlive a restart of the controller. */
   readonly stateFolder: string;
   /** Unix socket that `status` and others ask. */
@@ -44,6 +46,7 @@ export const defaultSettings: Settings = {
   gatewaySubnet: '172.30.0.0/24',
   reservedPorts: ['tcp/22', 'tcp/2377', 'tcp/7946', 'udp/7946', 'udp/4789', 'udp/4798'],
   resyncMilliseconds: 10_000,
+  peerTimeoutMilliseconds: 1_000,
   stateFolder: '/var/lib/routemesh',
   controlSocket: '/run/routemesh/control.sock',
   log: { level: 'info', format: 'auto' },

@@ -2,6 +2,7 @@
 import type { ClusterSource, LocalTasks } from '../cluster/source.js';
 import { gatherContext } from '../controller/gather.js';
 import type { MeshKernel } from '../controller/mesh-kernel.js';
+import type { StatusReport } from '../controller/report.js';
 import type { Change } from '../kernel/change.js';
 import { isUnreadable } from '../kernel/unreadable.js';
 import type { NodePlan } from '../plan/node-plan.js';
@@ -19,8 +20,8 @@ export async function runPlan(settings: Settings, json: boolean, output: Output)
   try {
     const signal = AbortSignal.timeout(60_000);
     const node = await identify(signal);
-    const held = await portsHeldByController(settings);
-    const { changes, unread, nodePlan } = await computePlan({ settings, node, source, localTasks, kernel, held, deadPeers: new Set() }, signal);
+    const [held, deadPeers] = await Promise.all([portsHeldByController(settings), deadPeersOfController(settings)]);
+    const { changes, unread, nodePlan } = await computePlan({ settings, node, source, localTasks, kernel, held, deadPeers }, signal);
     if (json) writeJson(output, { node, counts: countChanges(changes), changes: changes.map(toJson), unread, conditions: nodePlan.conditions, plan: nodePlan });
     else output.write(renderPlan(changes, nodePlan, output));
     if (unread.length > 0) throw new Error(`Not all of the kernel could be read, so there may be more to do:\n${unread.map((line) => `  ${line}`).join('\n')}`);
@@ -68,6 +69,8 @@ function withoutOwnPlaceholders(kernel: MeshKernel, held: ReadonlySet<string>): 
   return {
     release: kernel.release,
     underlayMtu: (address) => kernel.underlayMtu(address),
+    probe: () => kernel.probe(),
+    findTasks: (tasks) => kernel.findTasks(tasks),
     resolveTask: (path, identity) => kernel.resolveTask(path, identity),
     portsHeldByOthers: (ports) => kernel.portsHeldByOthers(ports.filter((port) => !held.has(keyOf(port)))),
     difference: (nodePlan) => kernel.difference(nodePlan),
@@ -82,6 +85,12 @@ function withoutOwnPlaceholders(kernel: MeshKernel, held: ReadonlySet<string>): 
 async function portsHeldByController(settings: Settings): Promise<Set<string>> {
   const running = (await askController(settings.controlSocket, '/plan', 3000).catch(() => null)) as NodePlan | null;
   return new Set((running?.places ?? []).flatMap((place) => place.placeholders.map(keyOf)));
+}
+
+/** Whom the running controller finds dead; nobody without one. */
+async function deadPeersOfController(settings: Settings): Promise<Set<string>> {
+  const report = (await askController(settings.controlSocket, '/status', 3000).catch(() => null)) as StatusReport | null;
+  return new Set((report?.peers ?? []).filter(({ state }) => state === 'dead').map(({ id }) => id));
 }
 
 function keyOf({ protocol, port }: Placeholder): string {

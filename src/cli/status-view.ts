@@ -1,6 +1,7 @@
 /** A StatusReport for eyes: healthy or not first, then what there is, then what is wrong. */
 import type { Condition } from '../cluster/condition.js';
 import type { ClusterNode } from '../cluster/state.js';
+import type { PeerReport } from '../controller/peer-watch.js';
 import { isHealthy, isUnserved, type BackendReport, type PortReport, type StatusReport } from '../controller/report.js';
 import { printable } from '../printable.js';
 import type { Colours, Output } from './output.js';
@@ -51,13 +52,22 @@ function summary(report: StatusReport, view: View, now: Date): string[] {
 }
 
 function nodeLines(report: StatusReport, view: View): string[] {
+  const peers = new Map(report.peers.map((peer) => [peer.id, peer]));
   const columns: Column<ClusterNode>[] = [
     { title: 'NAME', cell: (node) => (node.id === report.node.id ? `${node.name} (this)` : node.name) },
     { title: 'ADDRESS', cell: (node) => node.address },
     { title: 'STATE', cell: (node) => (node.ready ? 'ready' : 'down'), paint: (text, node) => (node.ready ? text : view.colours.red(text)) },
+    { title: 'PEER', cell: (node) => peerWord(peers.get(node.id)), paint: (text, node) => (peers.get(node.id)?.state === 'dead' ? view.colours.red(text) : text) },
     { title: 'ID', cell: (node) => node.id, rank: 1 },
   ];
   return report.nodes.length === 0 ? [] : tableLines(columns, report.nodes, view.columns, view.colours.dim);
+}
+
+/** How the node answers over the fabric: `alive, 0.4 ms`, `dead, silent for 12 s`. */
+function peerWord(peer: PeerReport | undefined): string {
+  if (peer === undefined) return '';
+  if (peer.state === 'dead') return peer.silentMilliseconds === null ? 'dead, never answered' : `dead, silent for ${span(peer.silentMilliseconds)}`;
+  return peer.roundTripMilliseconds === null ? peer.state : `${peer.state}, ${peer.roundTripMilliseconds.toFixed(1)} ms`;
 }
 
 interface PortRow {

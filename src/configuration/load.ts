@@ -113,6 +113,7 @@ function toSettings(merged: Layer): Settings {
     gatewaySubnet: merged.gatewaySubnet ?? defaultSettings.gatewaySubnet,
     reservedPorts: merged.reservedPorts ?? defaultSettings.reservedPorts,
     resyncMilliseconds: merged.resync ?? defaultSettings.resyncMilliseconds,
+    peerTimeoutMilliseconds: merged.peerTimeout ?? defaultSettings.peerTimeoutMilliseconds,
     stateFolder: merged.stateFolder ?? defaultSettings.stateFolder,
     controlSocket: merged.controlSocket ?? defaultSettings.controlSocket,
     log: { level: merged.logLevel ?? defaultSettings.log.level, format: merged.logFormat ?? defaultSettings.log.format },

@@ -5,7 +5,7 @@
 import { logFormats, logLevels } from '../log.js';
 import { defaultSettings } from '../settings.js';
 import { oneOf, type Schema } from './schema.js';
-import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, portList, socketPath } from './values.js';
+import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, portList, shortDuration, socketPath } from './values.js';
 
 /** Keys of the configuration file; a layer (flags, environment, file) holds some of them. */
 export const configurationSchemas = {
@@ -20,6 +20,7 @@ export const configurationSchemas = {
   chain: chainName,
   reservedPorts: portList,
   resync: duration,
+  peerTimeout: shortDuration,
   stateFolder: absolutePath,
   controlSocket: socketPath,
   logLevel: oneOf(logLevels),
@@ -51,6 +52,7 @@ export const optionDescriptions: Readonly<Record<ConfigurationKey, OptionDescrip
   chain: { placeholder: 'NAME', help: "iptables chain in the host's nat and filter tables", default: names.chain },
   reservedPorts: { placeholder: 'LIST', help: 'ports never taken from the node', default: defaultSettings.reservedPorts.join(',') },
   resync: { placeholder: 'DURATION', help: 'full look at the kernel when nothing happens', default: '10s' },
+  peerTimeout: { placeholder: 'DURATION', help: 'silence after which a peer gets no new connections', default: '1s' },
   stateFolder: { placeholder: 'PATH', help: 'what must outlive a restart', default: defaultSettings.stateFolder },
   controlSocket: { placeholder: 'PATH', help: 'unix socket that `status` asks', default: defaultSettings.controlSocket },
   logLevel: { placeholder: logLevels.join('|'), help: 'least important lines to log', default: defaultSettings.log.level },

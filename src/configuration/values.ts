@@ -100,14 +100,18 @@ function isPort(word: string): boolean {
   return match !== null && (protocols as readonly string[]).includes(match[1] ?? '') && Number(match[2]) <= 65535;
 }
 
-const durationExample = 'a duration with its unit, from 1s to 1h, such as 2500ms, 10s or 5m';
 const millisecondsOf: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Becomes milliseconds. */
-export const duration = text(durationExample)
-  .transform((value) => {
-    const match = /^(\d{1,7})(ms|s|m|h)$/.exec(value.trim());
-    return match === null ? Number.NaN : Number(match[1]) * (millisecondsOf[match[2] ?? ''] ?? Number.NaN);
-  })
-  .refine((milliseconds) => milliseconds >= 1000 && milliseconds <= 3_600_000, durationExample);
+function durationBetween(shortest: number, longest: number, expected: string) {
+  return text(expected)
+    .transform((value) => {
+      const match = /^(\d{1,7})(ms|s|m|h)$/.exec(value.trim());
+      return match === null ? Number.NaN : Number(match[1]) * (millisecondsOf[match[2] ?? ''] ?? Number.NaN);
+    })
+    .refine((milliseconds) => milliseconds >= shortest && milliseconds <= longest, expected);
+}
 
+export const duration = durationBetween(1000, 3_600_000, 'a duration with its unit, from 1s to 1h, such as 2500ms, 10s or 5m');
+
+export const shortDuration = durationBetween(200, 60_000, 'a duration with its unit, from 200ms to 1m, such as 500ms or 2s');

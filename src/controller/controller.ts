@@ -13,17 +13,21 @@ import type { Condition } from '../cluster/condition.js';
 import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
 import type { ClusterState, Task } from '../cluster/state.js';
 import type { Change, Kind } from '../kernel/change.js';
+import { connectionKey } from '../kernel/connections.js';
 import { isRepair } from '../kernel/repair.js';
 import type { Logger } from '../log.js';
 import type { PlanContext } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
+import { routerAddress } from '../plan/addresses.js';
+import { peersOf } from '../plan/peers.js';
 import { plan } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
 import { Backoff } from './backoff.js';
 import { ConditionLog } from './condition-log.js';
 import { DrainKeeper, type DrainFacts } from './drain.js';
 import { gatherContext } from './gather.js';
-import { connectionKey, type ApplyResult, type FailedChange, type MeshKernel } from './mesh-kernel.js';
+import type { ApplyResult, FailedChange, MeshKernel } from './mesh-kernel.js';
+import { PeerWatch } from './peer-watch.js';
 import { portReports, type StatusReport, type SyncReport } from './report.js';
 import { SyncQueue } from './sync-queue.js';
 
@@ -70,11 +74,17 @@ export class Controller {
   private failing = false;
   private sourceStatus: { available: boolean; since: Date; error?: Error } = { available: false, since: this.startedAt };
   private localError: Error | null = null;
-  /** Ids of nodes that don't answer over the fabric. */
-  private readonly deadPeers: ReadonlySet<string> = new Set();
+  private readonly peers: PeerWatch;
 
   constructor(private readonly options: ControllerOptions) {
-    this.conditions = new ConditionLog(options.logger);
+    const { kernel, settings, logger } = options;
+    this.conditions = new ConditionLog(logger);
+    this.peers = new PeerWatch({
+      probe: kernel.probe(),
+      timeoutMilliseconds: settings.peerTimeoutMilliseconds,
+      logger,
+      onChange: (what) => { this.queue.request(what); },
+    });
   }
 
   /** Runs until the signal aborts, then ends the sync at hand and resolves. The kernel keeps what it has. */
@@ -82,15 +92,17 @@ export class Controller {
     const { source, localTasks, kernel, logger } = this.options;
     logger.info('Started', { node: this.options.node.name, source: source.description, version: this.options.version });
     kernel.watch((what) => this.onKernelChange(what));
+    this.peers.start();
     await Promise.all([
       source.follow({ onState: (state, reason) => this.onState(state, reason), onUnavailable: (error) => this.onSourceUnavailable(error) }, signal),
       localTasks.follow(
-        { onLocalTasks: (tasks, reason) => this.onLocalTasks(tasks, reason), onUnavailable: (error) => (this.localError = error) },
+        { onLocalTasks: (tasks, reason) => this.onLocalTasks(tasks, reason), onUnavailable: (error) => this.onLocalTasksUnavailable(error) },
         signal,
       ),
     ]);
     await this.queue.close();
     clearTimeout(this.drainTimer);
+    this.peers.close();
     kernel.close();
     logger.info('Stopped; the mesh goes on as it is programmed');
   }
@@ -113,6 +125,7 @@ export class Controller {
       syncs: this.syncs,
       repairs: { ...this.repairs },
       nodes: this.state?.nodes ?? [],
+      peers: this.peers.reports(),
       ports: portReports(this.currentPlan?.ports ?? [], this.options.kernel),
       conditions: this.conditions.list(),
     };
@@ -163,6 +176,11 @@ export class Controller {
     this.queue.request(reason);
   }
 
+  private onLocalTasksUnavailable(error: Error): void {
+    this.localError = error;
+    if (this.localTasks === null) this.queue.request('local tasks unavailable');
+  }
+
   private onKernelChange(what: string): void {
     // A failing sync leaves traces that would call for the next one at once: its backoff decides instead.
     if (!this.failing) this.queue.requestWithin(kernelHintMilliseconds, what);
@@ -173,11 +191,12 @@ export class Controller {
     let result: ApplyResult = { applied: [], failed: [] };
     let broken: Error | null = null;
     try {
-      if (this.state === null || this.localTasks === null) {
+      const localTasks = this.localTasks ?? this.tasksWithoutDocker();
+      if (this.state === null || localTasks === null) {
         this.conditions.replace(this.sourceConditions());
         return;
       }
-      result = await this.sync(this.state, this.localTasks, reason);
+      result = await this.sync(this.state, localTasks, reason);
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
@@ -185,11 +204,17 @@ export class Controller {
     this.finish(reason, performance.now() - began, result, broken);
   }
 
+  /** A node that starts while its Docker hangs: which of the tasks that the cluster knows of live here, the kernel tells. */
+  private tasksWithoutDocker(): ReadonlyMap<string, LocalTask> | null {
+    if (this.localError === null || this.state === null) return null;
+    return this.options.kernel.findTasks(this.state.tasks.filter(({ nodeId }) => nodeId === this.options.node.id));
+  }
+
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string): Promise<ApplyResult> {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, this.drainFacts(localTasks));
     const shed = await this.shed(served, localTasks);
-    const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks, deadPeers: this.deadPeers }, (task, error) =>
+    const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks, deadPeers: this.peers.dead() }, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
     const next = plan(served, context);
@@ -203,7 +228,14 @@ export class Controller {
     this.countRepairs(repairs, result.failed);
     this.tellChanges(result, new Set(repairs), reason);
     this.lastApplied = result.failed.length === 0 ? next : null;
+    this.followPeers(state);
     return result;
+  }
+
+  /** Asked from now on, over the cables that this sync has laid. */
+  private followPeers(state: ClusterState): void {
+    const own = state.nodes.find(({ id }) => id === this.options.node.id);
+    if (own !== undefined) this.peers.follow(peersOf(state, own.id).peers, routerAddress(own.address));
   }
 
   /**
@@ -213,7 +245,7 @@ export class Controller {
   private async shed(served: ClusterState, localTasks: ReadonlyMap<string, LocalTask>): Promise<readonly Change[]> {
     if (this.lastApplied === null || this.lastContext === null) return [];
     const alive = new Map([...this.lastContext.localTasks].filter(([id]) => localTasks.has(id)));
-    const soon = plan(served, { ...this.lastContext, localTasks: alive });
+    const soon = plan(served, { ...this.lastContext, localTasks: alive, deadPeers: this.peers.dead() });
     const urgent = this.options.kernel.differenceFrom(this.lastApplied, soon).filter(({ kind, action }) => kind === 'ipvs' && action !== 'add');
     if (urgent.length === 0) return [];
     // What fails here is found again by the look that follows.
@@ -223,9 +255,17 @@ export class Controller {
   private drainFacts(localTasks: ReadonlyMap<string, LocalTask>): DrainFacts {
     return {
       now: performance.now(),
-      isAlive: (task) => localTasks.has(task.id),
+      isAlive: (task) => (task.nodeId === this.options.node.id ? localTasks.has(task.id) : this.mayLiveElsewhere(task)),
       connectionsOf: (task) => this.connectionsOf(task),
     };
+  }
+
+  /**
+   * A task of another node that has left the state: while its service is there, it has ended, or it would be in it. A
+   * service that was removed takes its tasks out of the state at once, and they stop in their own time.
+   */
+  private mayLiveElsewhere(task: Task): boolean {
+    return this.state !== null && !this.state.services.some(({ id }) => id === task.serviceId);
   }
 
   /** Counts draining connections from time to time, which costs little, and syncs only when a drain has come to its end. */
@@ -250,7 +290,7 @@ export class Controller {
       changes: applied.length,
       failures,
     };
-    this.conditions.replace([...this.sourceConditions(), ...(this.currentPlan?.conditions ?? []), ...failures.map((message) => this.syncFailed(message))]);
+    this.conditions.replace([...this.sourceConditions(), ...this.peers.conditions(this.options.node), ...(this.currentPlan?.conditions ?? []), ...failures.map((message) => this.syncFailed(message))]);
 
     if (this.failing) {
       const wait = this.backoff.next();

@@ -1,6 +1,8 @@
 /** What the controller needs of the kernel; `kernel/` gives it, tests of the loop give a small one of their own. */
-import type { ClusterState } from '../cluster/state.js';
+import type { LocalTask } from '../cluster/source.js';
+import type { ClusterState, Task } from '../cluster/state.js';
 import type { Change } from '../kernel/change.js';
+import type { ConnectionCount } from '../kernel/connections.js';
 import type { LocalTaskNamespace } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import type { Placeholder } from '../plan/objects.js';
@@ -15,9 +17,13 @@ export interface ApplyResult {
   readonly failed: readonly FailedChange[];
 }
 
-export interface ConnectionCount {
-  readonly active: number;
-  readonly inactive: number;
+/** Asks peers' kernels whether they are there. */
+export interface PeerProbe {
+  /** One question from this node's router address to a peer's. @throws when nothing could be sent. */
+  send(source: string, destination: string, sequence: number, onReply: (source: string, sequence: number) => void): void;
+  /** Hands over the answers that wait. */
+  read(): void;
+  close(): void;
 }
 
 export interface MeshKernel {
@@ -27,6 +33,8 @@ export interface MeshKernel {
   underlayMtu(nodeAddress: string | undefined): number;
   /** @throws when the namespace is gone or does not hold the identity. */
   resolveTask(namespacePath: string, identity: string): LocalTaskNamespace;
+  /** Those of the tasks that live on this node, found without Docker. */
+  findTasks(tasks: readonly Task[]): ReadonlyMap<string, LocalTask>;
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
   portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string>;
   /** What must change for the kernel to hold what the plan says. Changes nothing. */
@@ -37,14 +45,10 @@ export interface MeshKernel {
   apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult>;
   /** By `connectionKey`. Empty where there is no sandbox yet. */
   connections(): ReadonlyMap<string, ConnectionCount>;
+  probe(): PeerProbe;
   /** Calls back when somebody (we, too) changed something in the host's, the sandbox's or the fabric's namespace. */
   watch(onChange: (what: string) => void): void;
   close(): void;
-}
-
-/** Names a real server of a virtual service. */
-export function connectionKey(fwmark: number, address: string, port: number): string {
-  return `${fwmark} ${address}:${port}`;
 }
 
 /** Every port that any service of the cluster publishes, once. */

@@ -2,8 +2,10 @@
 import type { Condition, ConditionReason } from '../cluster/condition.js';
 import type { ClusterNode } from '../cluster/state.js';
 import type { Kind } from '../kernel/change.js';
+import { connectionKey } from '../kernel/connections.js';
 import type { Backend, ServedPort } from '../plan/node-plan.js';
-import { connectionKey, type MeshKernel } from './mesh-kernel.js';
+import type { PeerReport } from './peer-watch.js';
+import type { MeshKernel } from './mesh-kernel.js';
 
 /** Times are RFC 3339. */
 export interface StatusReport {
@@ -28,6 +30,8 @@ export interface StatusReport {
   /** Objects that somebody else changed and that were put right, by kind, since the start. */
   readonly repairs: Readonly<Partial<Record<Kind, number>>>;
   readonly nodes: readonly ClusterNode[];
+  /** The other nodes that are in the fabric, as they answer. */
+  readonly peers: readonly PeerReport[];
   /** Sorted by protocol, then published number. */
   readonly ports: readonly PortReport[];
   readonly conditions: readonly Condition[];

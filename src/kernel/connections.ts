@@ -6,7 +6,12 @@ export interface ConnectionCount {
   readonly inactive: number;
 }
 
-/** By `<fwmark> <address>:<port>`. Empty where IPVS can't be asked. */
+/** Names a real server of a virtual service. */
+export function connectionKey(fwmark: number, address: string, port: number): string {
+  return `${fwmark} ${address}:${port}`;
+}
+
+/** By `connectionKey`. Empty where IPVS can't be asked. */
 export function connectionCounts(sandbox: OpenPlace | undefined): Map<string, ConnectionCount> {
   const counts = new Map<string, ConnectionCount>();
   if (sandbox === undefined) return counts;
@@ -15,7 +20,7 @@ export function connectionCounts(sandbox: OpenPlace | undefined): Map<string, Co
     for (const { key } of ipvs.services()) {
       if (key.kind !== 'fwmark') continue;
       for (const { address, port, activeConnections, inactiveConnections } of ipvs.destinations(key)) {
-        counts.set(`${key.fwmark} ${address}:${port}`, { active: activeConnections, inactive: inactiveConnections });
+        counts.set(connectionKey(key.fwmark, address, port), { active: activeConnections, inactive: inactiveConnections });
       }
     }
   } catch {

@@ -8,6 +8,8 @@
  */
 import { release } from 'node:os';
 
+import type { LocalTask } from '../cluster/source.js';
+import type { Task } from '../cluster/state.js';
 import type { LocalTaskNamespace } from '../plan/context.js';
 import type { NodePlan, PlacePlan } from '../plan/node-plan.js';
 import type { Place, Placeholder } from '../plan/objects.js';
@@ -17,11 +19,13 @@ import { connectionCounts, type ConnectionCount } from './connections.js';
 import { differenceOf, differenceOfPlans } from './difference.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
 import { belongsTo, stages, type Stage } from './order.js';
+import { PeerProbe } from './peer-probe.js';
 import { portsHeldByOthers } from './ports-held-by-others.js';
 import type { Outcome } from './reconciler.js';
 import { reconcilers, type ChangeByKind, type KernelChange } from './reconcilers.js';
 import { emptyState, type PlaceState } from './state.js';
 import { resolveTaskNamespace } from './task-namespace.js';
+import { findTasks } from './task-search.js';
 import { taskNamespacesWithTraces } from './traces.js';
 import { underlayMtu } from './underlay.js';
 import { isUnreadable, unreadable, type Unreadable } from './unreadable.js';
@@ -59,6 +63,11 @@ export class Engine {
   /** MTU in bytes of the host's device that carries the address; Ethernet's 1500 where none does. */
   underlayMtu(nodeAddress: string | undefined): number {
     return underlayMtu(this.machine.host, nodeAddress);
+  }
+
+  /** Those of the tasks that live on this node, found without Docker. */
+  findTasks(tasks: readonly Task[]): ReadonlyMap<string, LocalTask> {
+    return findTasks(tasks);
   }
 
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
@@ -101,6 +110,11 @@ export class Engine {
   /** By `<fwmark> <address>:<port>`. Empty where there is no sandbox yet. */
   connections(): ReadonlyMap<string, ConnectionCount> {
     return connectionCounts(this.machine.open('sandbox'));
+  }
+
+  /** Asks peers whether they are there, from the sandbox. */
+  probe(): PeerProbe {
+    return new PeerProbe(this.machine);
   }
 
   /** Calls back when somebody (we, too) changed something in the host's, the sandbox's or the fabric's namespace. */

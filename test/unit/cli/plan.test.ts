@@ -20,6 +20,8 @@ function kernel(changes: readonly Change[], listening: readonly string[] = []): 
   return {
     release: '6.1.0',
     underlayMtu: () => 1500,
+    findTasks: () => new Map(),
+    probe: () => { throw new Error('plan asks nobody'); },
     resolveTask: () => { throw new Error('no task is here'); },
     portsHeldByOthers: (ports) => new Map(ports.map(({ protocol, port }) => `${protocol}/${port}`).filter((key) => listening.includes(key)).map((key) => [key, 'node (pid 7)'])),
     difference: () => Promise.resolve(changes),

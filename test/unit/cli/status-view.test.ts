@@ -22,9 +22,9 @@ describe('status for people', () => {
   Repairs     2 iptables, 1 ipvs, changed by others and put right
 
 Nodes
-  NAME          ADDRESS        STATE  ID
-  node1 (this)  192.168.56.11  ready  n1
-  node2         192.168.56.12  down   n2
+  NAME          ADDRESS        STATE  PEER                   ID
+  node1 (this)  192.168.56.11  ready                         n1
+  node2         192.168.56.12  down   dead, silent for 12 s  n2
 
 Published ports
   PORT      SERVICE  TASK   NODE   REAL SERVER  WEIGHT  ACTIVE  INACTIVE

@@ -1,0 +1,164 @@
+/**
+ * Asks every peer on the way that traffic takes, several times within the timeout, and tells when one dies or is back.
+ * The answer is the peer's kernel's: its controller may be down.
+ */
+import { performance } from 'node:perf_hooks';
+import type { Condition } from '../cluster/condition.js';
+import type { Logger } from '../log.js';
+import type { Peer } from '../plan/peers.js';
+import type { PeerProbe } from './mesh-kernel.js';
+import { PeerHealth, type PeerVerdict } from './peer-health.js';
+
+export interface PeerWatchOptions {
+  readonly probe: PeerProbe;
+  readonly timeoutMilliseconds: number;
+  readonly logger: Logger;
+  /** Which peers are dead has changed. */
+  readonly onChange: (what: string) => void;
+  /** Milliseconds of a clock that never goes back; injected by tests. */
+  readonly now?: () => number;
+}
+
+/** What `status` says of a peer. */
+export interface PeerReport extends PeerVerdict {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly router: string;
+}
+
+interface Watched {
+  peer: Peer;
+  readonly health: PeerHealth;
+}
+
+/** Questions in each timeout. */
+const questions = 5;
+
+export class PeerWatch {
+  private readonly watched = new Map<string, Watched>();
+  private readonly asked = new Map<string, number>();
+  private readonly interval: number;
+  private readonly now: () => number;
+  private router: string | null = null;
+  private sequence = 0;
+  private toldDead: ReadonlySet<string> = new Set();
+  private lastTick: number;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: PeerWatchOptions) {
+    this.interval = options.timeoutMilliseconds / questions;
+    this.now = options.now ?? (() => performance.now());
+    this.lastTick = this.now();
+  }
+
+  start(): void {
+    this.lastTick = this.now();
+    this.timer = setInterval(() => { this.tick(); }, this.interval);
+    this.timer.unref();
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.options.probe.close();
+  }
+
+  /** The peers as they are cabled now, and this node's own router address. */
+  follow(peers: readonly Peer[], router: string): void {
+    this.router = router;
+    const known = new Set(peers.map(({ id }) => id));
+    for (const id of this.watched.keys()) if (!known.has(id)) this.watched.delete(id);
+    for (const peer of peers) {
+      const watched = this.watched.get(peer.id);
+      // Under another address it is another machine, for all that we know.
+      if (watched?.peer.router === peer.router) watched.peer = peer;
+      else this.watched.set(peer.id, { peer, health: new PeerHealth({ timeoutMilliseconds: this.options.timeoutMilliseconds }, this.now()) });
+    }
+  }
+
+  /** Ids of peers that don't answer. */
+  dead(): ReadonlySet<string> {
+    return new Set([...this.watched].filter(([, { health }]) => health.verdict(this.now()).state === 'dead').map(([id]) => id));
+  }
+
+  reports(): PeerReport[] {
+    return [...this.watched.values()].map(({ peer: { id, name, address, router }, health }) => ({ id, name, address, router, ...health.verdict(this.now()) }));
+  }
+
+  /** `node`: this one, which says so when it is the one cut off. */
+  conditions(node: { readonly id: string; readonly name: string }): Condition[] {
+    const all = [...this.watched.values()].map(({ peer }) => peer);
+    const dead = this.dead();
+    if (dead.size === 0) return [];
+    const names = all.filter(({ id }) => dead.has(id)).map(({ name, address }) => `${name} (${address})`);
+    if (dead.size === all.length) {
+      const message = `no peer answers over the fabric (${names.join(', ')}); this node serves its own tasks where it has any. Look at its cable, and at what filters udp/4798`;
+      return [{ reason: 'CutOff', object: { kind: 'node', ...node }, message }];
+    }
+    return all
+      .filter(({ id }) => dead.has(id))
+      .map(({ id, name, address }) => ({
+        reason: 'PeerUnreachable',
+        object: { kind: 'node', id, name },
+        message: `${address} does not answer over the fabric; its tasks get no new connections from here until it does`,
+      }));
+  }
+
+  /** One round of questions, and the verdict on the last ones. Public for tests; the timer calls it. */
+  tick(): void {
+    const now = this.now();
+    const late = now - this.lastTick - this.interval;
+    this.lastTick = now;
+    // Held up ourselves: what has come meanwhile is read first, and the time is nobody's fault.
+    const isLate = late > this.interval / 2;
+    if (isLate) this.options.probe.read();
+    const couldAsk = this.ask(now);
+    for (const { health } of this.watched.values()) {
+      if (isLate || !couldAsk) health.excuse(now, isLate ? late + this.interval : this.interval);
+      health.judge(now);
+    }
+    this.tell();
+  }
+
+  /** False: nothing could be sent, which says nothing about the peers. */
+  private ask(now: number): boolean {
+    if (this.router === null || this.watched.size === 0) return true;
+    for (const [question, at] of this.asked) if (now - at > 10 * this.options.timeoutMilliseconds) this.asked.delete(question);
+    let sent = 0;
+    for (const { peer } of this.watched.values()) {
+      this.sequence = (this.sequence + 1) & 0xffff;
+      const question = `${peer.router} ${this.sequence}`;
+      this.asked.set(question, now);
+      try {
+        this.options.probe.send(this.router, peer.router, this.sequence, (source, sequence) => { this.answered(source, sequence); });
+        sent += 1;
+      } catch (error) {
+        this.asked.delete(question);
+        this.options.logger.debug('A peer could not be asked whether it is there', { peer: peer.name, error });
+      }
+    }
+    return sent > 0;
+  }
+
+  private answered(source: string, sequence: number): void {
+    const question = `${source} ${sequence}`;
+    const askedAt = this.asked.get(question);
+    if (askedAt === undefined) return;
+    this.asked.delete(question);
+    for (const { peer, health } of this.watched.values()) if (peer.router === source) health.answered(this.now(), askedAt);
+    this.tell();
+  }
+
+  private tell(): void {
+    const [before, dead] = [this.toldDead, this.dead()];
+    this.toldDead = dead;
+    for (const [id, { peer, health }] of this.watched) {
+      if (dead.has(id) === before.has(id)) continue;
+      const { silentMilliseconds } = health.verdict(this.now());
+      const details = { peer: peer.name, address: peer.address, silentMilliseconds: silentMilliseconds === null ? null : Math.round(silentMilliseconds) };
+      if (dead.has(id)) this.options.logger.warn('A peer does not answer; its tasks get no new connections', details);
+      else this.options.logger.info('A peer answers again', details);
+      this.options.onChange(`${peer.name} ${dead.has(id) ? 'does not answer' : 'answers again'}`);
+    }
+  }
+}

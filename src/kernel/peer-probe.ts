@@ -1,0 +1,46 @@
+/** Echo requests from the sandbox to those of peers: through the fabric and the tunnel, as traffic goes. */
+import { EchoSocket } from '../../native/index.js';
+import type { Machine } from './machine.js';
+
+export type OnEchoReply = (source: string, sequence: number) => void;
+
+export class PeerProbe {
+  private socket: { readonly echo: EchoSocket; readonly source: string; readonly inode: number } | undefined;
+  private onReply: OnEchoReply = () => undefined;
+
+  constructor(private readonly machine: Machine) {}
+
+  /** @throws when there is no sandbox (yet), it does not have the source address, or nothing can be sent. */
+  send(source: string, destination: string, sequence: number, onReply: OnEchoReply): void {
+    this.onReply = onReply;
+    this.socketFor(source).send(destination, sequence);
+  }
+
+  /** Hands over answers that wait. */
+  read(): void {
+    this.socket?.echo.read();
+  }
+
+  close(): void {
+    this.socket?.echo.close();
+    this.socket = undefined;
+  }
+
+  /** A socket keeps its namespace alive: that of a sandbox that was deleted is let go of. */
+  private socketFor(source: string): EchoSocket {
+    const sandbox = this.machine.open('sandbox')?.namespace;
+    if (this.socket !== undefined && (this.socket.inode !== sandbox?.identity.inode || this.socket.source !== source)) this.close();
+    if (sandbox === undefined) throw new Error('there is no sandbox to ask from');
+    this.socket ??= {
+      echo: EchoSocket.open({
+        namespace: sandbox,
+        source,
+        onReply: ({ source: from, sequence }) => { this.onReply(from, sequence); },
+        onError: () => { this.socket = undefined; },
+      }),
+      source,
+      inode: sandbox.identity.inode,
+    };
+    return this.socket.echo;
+  }
+}

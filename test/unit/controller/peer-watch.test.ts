@@ -1,0 +1,99 @@
+import { describe, expect, it } from '@jest/globals';
+import { PeerWatch } from '../../../src/controller/peer-watch.js';
+import { silentLogger } from '../../../src/log.js';
+import { peersOf } from '../../../src/plan/peers.js';
+
+const nodes = [1, 2, 3].map((number) => ({ id: `node${number}`, name: `h${number}`, address: `192.168.56.${10 + number}`, ready: true }));
+const { peers } = peersOf({ nodes, services: [], tasks: [], conditions: [] }, 'node1');
+
+/** A network in which some router addresses answer at once; time is told by hand. */
+function network() {
+  const silent = new Set<string>();
+  const changes: string[] = [];
+  let now = 0;
+  let broken = false;
+  const late: (() => void)[] = [];
+  let holdsBack = false;
+  const watch = new PeerWatch({
+    timeoutMilliseconds: 1_000,
+    logger: silentLogger,
+    onChange: (what) => changes.push(what),
+    now: () => now,
+    probe: {
+      send: (_source, destination, sequence, onReply) => {
+        if (broken) throw new Error('ENETUNREACH');
+        if (silent.has(destination)) return;
+        if (holdsBack) late.push(() => { onReply(destination, sequence); });
+        else onReply(destination, sequence);
+      },
+      read: () => { for (const answer of late.splice(0)) answer(); },
+      close: () => undefined,
+    },
+  });
+  watch.follow(peers, '100.104.56.11');
+  return {
+    watch, silent, changes,
+    breakOwnCable: (is: boolean) => { broken = is; },
+    holdBack: (is: boolean) => { holdsBack = is; },
+    pass: (milliseconds: number, step = 200) => { for (const end = now + milliseconds; now < end;) { now += step; watch.tick(); } },
+  };
+}
+
+const me = { id: 'node1', name: 'h1' };
+
+describe('peers', () => {
+  it('that answer are no news', () => {
+    const { watch, changes, pass } = network();
+    pass(5_000);
+    expect(changes).toEqual([]);
+    expect(watch.reports().map(({ name, state }) => `${name} ${state}`)).toEqual(['h2 alive', 'h3 alive']);
+  });
+
+  it('one that falls silent is told within a second, and told again when it is back', () => {
+    const { watch, silent, changes, pass } = network();
+    pass(2_000);
+    silent.add('100.104.56.13');
+    pass(1_000);
+    expect(changes).toEqual(['h3 does not answer']);
+    expect([...watch.dead()]).toEqual(['node3']);
+    expect(watch.conditions(me).map(({ reason, object }) => [reason, object.name])).toEqual([['PeerUnreachable', 'h3']]);
+    silent.clear();
+    pass(1_000);
+    expect(changes).toEqual(['h3 does not answer', 'h3 answers again']);
+    expect(watch.conditions(me)).toEqual([]);
+  });
+
+  it('all silent: this node is the one cut off, and says so once', () => {
+    const { watch, silent, pass } = network();
+    pass(2_000);
+    silent.add('100.104.56.12').add('100.104.56.13');
+    pass(1_000);
+    expect(watch.conditions(me).map(({ reason, object }) => [reason, object.name])).toEqual([['CutOff', 'h1']]);
+  });
+
+  it('are not called dead because this program was held up: what waits is read first', () => {
+    const { watch, changes, pass, holdBack } = network();
+    pass(2_000);
+    holdBack(true);
+    pass(60_000, 20_000);
+    expect(changes).toEqual([]);
+    expect(watch.dead().size).toBe(0);
+  });
+
+  it('are not called dead while nothing can be sent', () => {
+    const { changes, pass, breakOwnCable } = network();
+    pass(2_000);
+    breakOwnCable(true);
+    pass(10_000);
+    expect(changes).toEqual([]);
+  });
+
+  it('that leave the cluster are forgotten, and the others’ record stays', () => {
+    const { watch, silent, pass } = network();
+    pass(2_000);
+    silent.add('100.104.56.12');
+    pass(1_000);
+    watch.follow(peers.slice(0, 1), '100.104.56.11');
+    expect(watch.reports().map(({ name, state }) => `${name} ${state}`)).toEqual(['h2 dead']);
+  });
+});
