@@ -12,7 +12,7 @@ import { performance } from 'node:perf_hooks';
 import type { Condition } from '../cluster/condition.js';
 import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
 import type { ClusterState, Task } from '../cluster/state.js';
-import type { Change, Kind } from '../kernel/change.js';
+import type { Change } from '../kernel/change.js';
 import { connectionKey } from '../kernel/connections.js';
 import { isRepair } from '../kernel/repair.js';
 import type { Logger } from '../log.js';
@@ -23,19 +23,15 @@ import { peersOf } from '../plan/peers.js';
 import { plan } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
 import { Backoff } from './backoff.js';
+import { ChangeLog } from './change-log.js';
+import { ClusterWatch, type StateStore } from './cluster-watch.js';
 import { ConditionLog } from './condition-log.js';
 import { DrainKeeper, type DrainFacts } from './drain.js';
 import { gatherContext } from './gather.js';
-import type { ApplyResult, FailedChange, MeshKernel } from './mesh-kernel.js';
+import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
 import { portReports, type StatusReport, type SyncReport } from './report.js';
 import { SyncQueue } from './sync-queue.js';
-
-/** Where the last good cluster state outlives the controller. */
-export interface StateStore {
-  load(): Promise<ClusterState | null>;
-  save(state: ClusterState): Promise<void>;
-}
 
 export interface ControllerOptions {
   readonly version: string;
@@ -52,18 +48,15 @@ export interface ControllerOptions {
 const drainCheckMilliseconds = 1_000;
 /** Hints from the kernel come in bursts, and our own changes give some too: one look serves all of this time. */
 const kernelHintMilliseconds = 300;
-/** Up to so many changes are told one by one. */
-const changesToldSingly = 20;
-
 export class Controller {
   private readonly queue = new SyncQueue((reason) => this.syncSafely(reason));
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 30_000 });
   private readonly drains = new DrainKeeper();
   private readonly conditions: ConditionLog;
   private readonly startedAt = new Date();
-  private readonly repairs: Partial<Record<Kind, number>> = {};
-  private state: ClusterState | null = null;
-  private localTasks: ReadonlyMap<string, LocalTask> | null = null;
+  private readonly changes: ChangeLog;
+  private readonly cluster: ClusterWatch;
+  private readonly peers: PeerWatch;
   private currentPlan: NodePlan | null = null;
   /** The plan that the kernel is known to have held; null after a failure. */
   private lastApplied: NodePlan | null = null;
@@ -72,13 +65,12 @@ export class Controller {
   private lastSync: SyncReport | null = null;
   private syncs = 0;
   private failing = false;
-  private sourceStatus: { available: boolean; since: Date; error?: Error } = { available: false, since: this.startedAt };
-  private localError: Error | null = null;
-  private readonly peers: PeerWatch;
 
   constructor(private readonly options: ControllerOptions) {
     const { kernel, settings, logger } = options;
     this.conditions = new ConditionLog(logger);
+    this.changes = new ChangeLog(logger);
+    this.cluster = new ClusterWatch({ ...options, onChange: (reason) => { this.queue.request(reason); } });
     this.peers = new PeerWatch({
       probe: kernel.probe(),
       timeoutMilliseconds: settings.peerTimeoutMilliseconds,
@@ -89,17 +81,11 @@ export class Controller {
 
   /** Runs until the signal aborts, then ends the sync at hand and resolves. The kernel keeps what it has. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, localTasks, kernel, logger } = this.options;
+    const { source, kernel, logger } = this.options;
     logger.info('Started', { node: this.options.node.name, source: source.description, version: this.options.version });
     kernel.watch((what) => this.onKernelChange(what));
     this.peers.start();
-    await Promise.all([
-      source.follow({ onState: (state, reason) => this.onState(state, reason), onUnavailable: (error) => this.onSourceUnavailable(error) }, signal),
-      localTasks.follow(
-        { onLocalTasks: (tasks, reason) => this.onLocalTasks(tasks, reason), onUnavailable: (error) => this.onLocalTasksUnavailable(error) },
-        signal,
-      ),
-    ]);
+    await this.cluster.follow(signal);
     await this.queue.close();
     clearTimeout(this.drainTimer);
     this.peers.close();
@@ -108,23 +94,17 @@ export class Controller {
   }
 
   report(): StatusReport {
-    const { available, since, error } = this.sourceStatus;
     return {
       version: this.options.version,
       node: this.options.node,
       programmed: this.lastSync !== null && this.lastSync.failures.length === 0,
       startedAt: this.startedAt.toISOString(),
       uptimeSeconds: Math.floor((Date.now() - this.startedAt.getTime()) / 1_000),
-      source: {
-        description: this.options.source.description,
-        available,
-        since: since.toISOString(),
-        ...(error === undefined ? {} : { error: error.message }),
-      },
+      source: this.cluster.report(),
       lastSync: this.lastSync,
       syncs: this.syncs,
-      repairs: { ...this.repairs },
-      nodes: this.state?.nodes ?? [],
+      repairs: this.changes.repairs(),
+      nodes: this.cluster.state?.nodes ?? [],
       peers: this.peers.reports(),
       ports: portReports(this.currentPlan?.ports ?? [], this.options.kernel),
       conditions: this.conditions.list(),
@@ -132,53 +112,11 @@ export class Controller {
   }
 
   clusterState(): ClusterState | null {
-    return this.state;
+    return this.cluster.state;
   }
 
   nodePlan(): NodePlan | null {
     return this.currentPlan;
-  }
-
-  private onState(state: ClusterState, reason: string): void {
-    if (!this.sourceStatus.available) {
-      this.options.logger.info('The cluster answers', { source: this.options.source.description });
-      this.sourceStatus = { available: true, since: new Date() };
-    }
-    this.state = state;
-    this.options.store.save(state).catch((error: unknown) => {
-      this.options.logger.warn('The last good state could not be kept on disk; the mesh is not affected', { error });
-    });
-    this.queue.request(reason);
-  }
-
-  private onSourceUnavailable(error: Error): void {
-    this.options.logger.warn('The cluster does not answer; the last good state is served', { source: this.options.source.description, error });
-    this.sourceStatus = { available: false, since: this.sourceStatus.available ? new Date() : this.sourceStatus.since, error };
-    if (this.state === null) void this.startFromDisk();
-    this.queue.request('source unavailable');
-  }
-
-  /** A node that starts while nobody answers serves what it served last. */
-  private async startFromDisk(): Promise<void> {
-    const state = await this.options.store.load().catch((error: unknown) => {
-      this.options.logger.warn('The last good state on disk is not used', { error });
-      return null;
-    });
-    if (state === null || this.state !== null) return;
-    this.options.logger.info('Starting from the last good state on disk', { services: state.services.length, tasks: state.tasks.length });
-    this.state = state;
-    this.queue.request('last good state');
-  }
-
-  private onLocalTasks(tasks: ReadonlyMap<string, LocalTask>, reason: string): void {
-    this.localError = null;
-    this.localTasks = tasks;
-    this.queue.request(reason);
-  }
-
-  private onLocalTasksUnavailable(error: Error): void {
-    this.localError = error;
-    if (this.localTasks === null) this.queue.request('local tasks unavailable');
   }
 
   private onKernelChange(what: string): void {
@@ -191,23 +129,18 @@ export class Controller {
     let result: ApplyResult = { applied: [], failed: [] };
     let broken: Error | null = null;
     try {
-      const localTasks = this.localTasks ?? this.tasksWithoutDocker();
-      if (this.state === null || localTasks === null) {
-        this.conditions.replace(this.sourceConditions());
+      const { state } = this.cluster;
+      const localTasks = this.cluster.tasks();
+      if (state === null || localTasks === null) {
+        this.conditions.replace(this.cluster.conditions());
         return;
       }
-      result = await this.sync(this.state, localTasks, reason);
+      result = await this.sync(state, localTasks, reason);
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
     }
     this.finish(reason, performance.now() - began, result, broken);
-  }
-
-  /** A node that starts while its Docker hangs: which of the tasks that the cluster knows of live here, the kernel tells. */
-  private tasksWithoutDocker(): ReadonlyMap<string, LocalTask> | null {
-    if (this.localError === null || this.state === null) return null;
-    return this.options.kernel.findTasks(this.state.tasks.filter(({ nodeId }) => nodeId === this.options.node.id));
   }
 
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string): Promise<ApplyResult> {
@@ -225,8 +158,7 @@ export class Controller {
     const repairs = changes.filter((change) => isRepair(change, this.lastApplied, next));
     const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
     const result: ApplyResult = { applied: [...shed, ...applied], failed };
-    this.countRepairs(repairs, result.failed);
-    this.tellChanges(result, new Set(repairs), reason);
+    this.changes.tell(result, repairs, reason);
     this.lastApplied = result.failed.length === 0 ? next : null;
     this.followPeers(state);
     return result;
@@ -265,7 +197,8 @@ export class Controller {
    * service that was removed takes its tasks out of the state at once, and they stop in their own time.
    */
   private mayLiveElsewhere(task: Task): boolean {
-    return this.state !== null && !this.state.services.some(({ id }) => id === task.serviceId);
+    const { state } = this.cluster;
+    return state !== null && !state.services.some(({ id }) => id === task.serviceId);
   }
 
   /** Counts draining connections from time to time, which costs little, and syncs only when a drain has come to its end. */
@@ -273,7 +206,7 @@ export class Controller {
     clearTimeout(this.drainTimer);
     if (this.drains.draining().length === 0) return;
     this.drainTimer = setTimeout(() => {
-      if (this.drains.hasEnded(this.drainFacts(this.localTasks ?? new Map()))) this.queue.request('drained');
+      if (this.drains.hasEnded(this.drainFacts(this.cluster.tasks() ?? new Map()))) this.queue.request('drained');
       else this.watchDrains();
     }, drainCheckMilliseconds);
   }
@@ -290,7 +223,7 @@ export class Controller {
       changes: applied.length,
       failures,
     };
-    this.conditions.replace([...this.sourceConditions(), ...this.peers.conditions(this.options.node), ...(this.currentPlan?.conditions ?? []), ...failures.map((message) => this.syncFailed(message))]);
+    this.conditions.replace([...this.cluster.conditions(), ...this.peers.conditions(this.options.node), ...(this.currentPlan?.conditions ?? []), ...failures.map((message) => this.syncFailed(message))]);
 
     if (this.failing) {
       const wait = this.backoff.next();
@@ -312,34 +245,6 @@ export class Controller {
     );
     const known = own.filter((count) => count !== undefined);
     return known.length === 0 ? null : known.reduce((sum, { active, inactive }) => sum + active + inactive, 0);
-  }
-
-  private countRepairs(repairs: readonly Change[], failed: readonly FailedChange[]): void {
-    const failedChanges = new Set(failed.map(({ change }) => change));
-    for (const change of repairs) {
-      if (failedChanges.has(change)) continue;
-      this.repairs[change.kind] = (this.repairs[change.kind] ?? 0) + 1;
-      this.options.logger.warn(`Repaired ${change.place}: ${change.summary}`, { kind: change.kind, action: change.action });
-    }
-  }
-
-  private tellChanges({ applied, failed }: ApplyResult, repairs: ReadonlySet<Change>, reason: string): void {
-    const count = (action: Change['action']) => applied.filter((change) => change.action === action).length;
-    if (applied.length === 0) return;
-    this.options.logger.info('Programmed', { reason, added: count('add'), changed: count('change'), removed: count('remove'), failed: failed.length });
-    const level = applied.length <= changesToldSingly ? 'info' : 'debug';
-    for (const change of applied) {
-      if (!repairs.has(change)) this.options.logger[level](`${change.place}: ${change.action} ${change.summary}`);
-    }
-  }
-
-  private sourceConditions(): Condition[] {
-    const errors = [this.sourceStatus.error, this.localError].filter((error) => error instanceof Error);
-    return [...new Set(errors.map((error) => error.message))].map((message) => ({
-      reason: 'SourceUnavailable',
-      object: { kind: 'source', id: this.options.source.description, name: this.options.source.description },
-      message,
-    }));
   }
 
   private syncFailed(message: string): Condition {

@@ -1,0 +1,116 @@
+/**
+ * What the cluster wants and what lives on this node, as last heard: followed, kept on disk, and found again without
+ * either of its sources where one does not answer.
+ */
+import type { Condition } from '../cluster/condition.js';
+import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
+import type { ClusterState } from '../cluster/state.js';
+import type { Logger } from '../log.js';
+import type { MeshKernel } from './mesh-kernel.js';
+import type { StatusReport } from './report.js';
+
+/** Where the last good cluster state outlives the controller. */
+export interface StateStore {
+  load(): Promise<ClusterState | null>;
+  save(state: ClusterState): Promise<void>;
+}
+
+export interface ClusterWatchOptions {
+  readonly node: { readonly id: string };
+  readonly source: ClusterSource;
+  readonly localTasks: LocalTasks;
+  readonly store: StateStore;
+  readonly kernel: Pick<MeshKernel, 'findTasks'>;
+  readonly logger: Logger;
+  /** There is something new to be programmed, or to be said. */
+  readonly onChange: (reason: string) => void;
+}
+
+export class ClusterWatch {
+  private current: ClusterState | null = null;
+  private local: ReadonlyMap<string, LocalTask> | null = null;
+  private availability: { available: boolean; since: Date; error?: Error } = { available: false, since: new Date() };
+  private localError: Error | null = null;
+
+  constructor(private readonly options: ClusterWatchOptions) {}
+
+  /** The last good state; null before the first. */
+  get state(): ClusterState | null {
+    return this.current;
+  }
+
+  /**
+   * This node's tasks. A node that starts while its Docker hangs asks the kernel which of the tasks that the cluster
+   * knows of live here. Null: not known yet.
+   */
+  tasks(): ReadonlyMap<string, LocalTask> | null {
+    if (this.local !== null || this.localError === null || this.current === null) return this.local;
+    return this.options.kernel.findTasks(this.current.tasks.filter(({ nodeId }) => nodeId === this.options.node.id));
+  }
+
+  /** Until the signal aborts. */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { source, localTasks } = this.options;
+    await Promise.all([
+      source.follow({ onState: (state, reason) => { this.onState(state, reason); }, onUnavailable: (error) => { this.onSourceUnavailable(error); } }, signal),
+      localTasks.follow({ onLocalTasks: (tasks, reason) => { this.onLocalTasks(tasks, reason); }, onUnavailable: (error) => { this.onLocalTasksUnavailable(error); } }, signal),
+    ]);
+  }
+
+  report(): StatusReport['source'] {
+    const { available, since, error } = this.availability;
+    return { description: this.options.source.description, available, since: since.toISOString(), ...(error === undefined ? {} : { error: error.message }) };
+  }
+
+  conditions(): Condition[] {
+    const { description } = this.options.source;
+    const errors = [this.availability.error, this.localError].filter((error) => error instanceof Error);
+    return [...new Set(errors.map((error) => error.message))].map((message) => ({
+      reason: 'SourceUnavailable',
+      object: { kind: 'source', id: 'source', name: description },
+      message,
+    }));
+  }
+
+  private onState(state: ClusterState, reason: string): void {
+    if (!this.availability.available) {
+      this.options.logger.info('The cluster answers', { source: this.options.source.description });
+      this.availability = { available: true, since: new Date() };
+    }
+    this.current = state;
+    this.options.store.save(state).catch((error: unknown) => {
+      this.options.logger.warn('The last good state could not be kept on disk; the mesh is not affected', { error });
+    });
+    this.options.onChange(reason);
+  }
+
+  private onSourceUnavailable(error: Error): void {
+    this.options.logger.warn('The cluster does not answer; the last good state is served', { source: this.options.source.description, error });
+    this.availability = { available: false, since: this.availability.available ? new Date() : this.availability.since, error };
+    if (this.current === null) void this.startFromDisk();
+    this.options.onChange('source unavailable');
+  }
+
+  /** A node that starts while nobody answers serves what it served last. */
+  private async startFromDisk(): Promise<void> {
+    const state = await this.options.store.load().catch((error: unknown) => {
+      this.options.logger.warn('The last good state on disk is not used', { error });
+      return null;
+    });
+    if (state === null || this.current !== null) return;
+    this.options.logger.info('Starting from the last good state on disk', { services: state.services.length, tasks: state.tasks.length });
+    this.current = state;
+    this.options.onChange('last good state');
+  }
+
+  private onLocalTasks(tasks: ReadonlyMap<string, LocalTask>, reason: string): void {
+    this.localError = null;
+    this.local = tasks;
+    this.options.onChange(reason);
+  }
+
+  private onLocalTasksUnavailable(error: Error): void {
+    this.localError = error;
+    this.options.onChange('local tasks unavailable');
+  }
+}
