@@ -9,11 +9,12 @@ import { quoteForPeople } from './condition.js';
 import { policyKeys } from './policy-grammar/keys.js';
 import { readServicePolicy, type PolicyEntry, type PortScope, type Problem, type ServicePolicy } from './policy-grammar/service-policy.js';
 import { parsePort } from './policy-grammar/values.js';
+import { defaultPortPolicy, type PortPolicy } from './policy.js';
 import { protocols } from './state.js';
 
 export const labelPrefix = 'routemesh.';
 
-export function readLabels(labels: Readonly<Record<string, unknown>>): ServicePolicy {
+export function readLabels(labels: Readonly<Record<string, unknown>>, defaults: PortPolicy = defaultPortPolicy): ServicePolicy {
   const entries: PolicyEntry[] = [];
   const problems: Problem[] = [];
   // Sorted, so that the same labels give the same conditions in the same order.
@@ -27,7 +28,7 @@ export function readLabels(labels: Readonly<Record<string, unknown>>): ServicePo
       entries.push({ ...parsed, where, text: typeof value === 'string' ? value : String(JSON.stringify(value)) });
     }
   }
-  return readServicePolicy(entries, problems);
+  return readServicePolicy(entries, problems, defaults);
 }
 
 /** In any spelling: `RouteMesh.publish` is refused aloud rather than ignored. */

@@ -3,6 +3,8 @@ import { readLabels } from '../labels.js';
 import { byProtocolAndNumber, type PortMapping } from '../policy-grammar/publish.js';
 import { asConditions, policyOfPort, problemsOfOverrides, type Problem, type ServicePolicy } from '../policy-grammar/service-policy.js';
 import type { Condition } from '../condition.js';
+import { defaultPortPolicy } from '../policy.js';
+import { longestDuration } from '../policy-grammar/values.js';
 import { protocols, type PublishedPort, type Service } from '../state.js';
 import { field, idOf, listOf, nameOf, numberOf, recordOf, textOf } from './json.js';
 import { chooseIdentityNetwork, networksOfService, type IdentityRule, type NetworksById } from './networks.js';
@@ -18,7 +20,7 @@ export function convertService(raw: RawObject, known: NetworksById): { converted
   const id = idOf(raw, 'ID');
   const name = nameOf(raw, 'Spec', 'Name');
   if (id === null || name === null) return { converted: null, conditions: [], note: 'a service without a usable ID or name is skipped' };
-  const policy = readLabels(recordOf(raw, 'Spec', 'Labels'));
+  const policy = readLabels(recordOf(raw, 'Spec', 'Labels'), { ...defaultPortPolicy, drainMilliseconds: drainOf(raw) });
   if (!policy.enabled) return { converted: null, conditions: [] };
 
   const problems: Problem[] = [...policy.problems];
@@ -40,6 +42,13 @@ export function convertService(raw: RawObject, known: NetworksById): { converted
   const conditions = asConditions(problems, { kind: 'service', id, name });
   if (ports.length === 0) return { converted: null, conditions };
   return { converted: { service: { id, name, createdAt: textOf(raw, 'CreatedAt') ?? '', ports }, rule }, conditions };
+}
+
+/** A task that may take an hour to stop keeps its connections for that hour: a drain is never shorter than the stop grace, unless a label says so. */
+function drainOf(raw: RawObject): number {
+  // Nanoseconds (api/types/swarm/container.go).
+  const stopGrace = (numberOf(raw, 'Spec', 'TaskTemplate', 'ContainerSpec', 'StopGracePeriod') ?? 0) / 1e6;
+  return Math.min(longestDuration, Math.max(defaultPortPolicy.drainMilliseconds, Math.ceil(stopGrace)));
 }
 
 /** What the allocator granted (`Endpoint.Ports`), not what was asked for: a port that Swarm chose itself is only there. */

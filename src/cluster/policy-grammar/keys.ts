@@ -91,7 +91,7 @@ export const keyGrammars = {
   drain: key({
     parse: parseDuration,
     take: (value, { policy }) => Object.assign(policy, { drainMilliseconds: value } satisfies Partial<PortPolicy>),
-    otherwise: 'removed tasks drain for 30s, the default',
+    otherwise: 'removed tasks drain for 10m, the default',
   }),
   udp: key({ parse: parseWord(['flow', 'one-packet']), otherwise: 'udp is balanced by flow' }),
   weight: key({ parse: parseNumber(1, 65535), otherwise: 'every task has weight 1' }),

@@ -52,7 +52,8 @@ export const longestValue = 4096;
 /** A service with more problems than that has one problem. */
 const mostProblems = 20;
 
-export function readServicePolicy(entries: readonly PolicyEntry[], otherProblems: readonly Problem[] = []): ServicePolicy {
+/** `defaults`: what holds where no key says otherwise. */
+export function readServicePolicy(entries: readonly PolicyEntry[], otherProblems: readonly Problem[] = [], defaults: PortPolicy = defaultPortPolicy): ServicePolicy {
   const problems: Problem[] = [...otherProblems];
   const service: Reading = { policy: {} };
   const ports = new Map<string, Reading & PortScope & { where: string }>();
@@ -70,7 +71,7 @@ export function readServicePolicy(entries: readonly PolicyEntry[], otherProblems
     enabled: service.enabled ?? true,
     publish: service.publish ?? [],
     network: service.network ?? null,
-    policy: { ...defaultPortPolicy, ...service.policy },
+    policy: { ...defaults, ...service.policy },
     overrides: [...ports.values()]
       .map(({ port, protocol, where, enabled, policy }) => ({ port, protocol, where, policy, ...(enabled === undefined ? {} : { enabled }) }))
       .sort((one, other) => one.port - other.port || (one.protocol ?? '').localeCompare(other.protocol ?? '')),

@@ -36,7 +36,7 @@ export function parseNumber(lowest: number, highest: number): (text: string) => 
 }
 
 const millisecondsOf = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
-const longestDuration = 24 * 3_600_000;
+export const longestDuration = 24 * 3_600_000;
 const durationExample = 'a duration from 0s to 24h with its units, such as 10s, 1m30s or 500ms';
 
 /** Each unit at most once, the largest first. Becomes milliseconds. */

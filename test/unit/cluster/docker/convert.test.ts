@@ -176,11 +176,42 @@ describe('which address is the identity', () => {
   });
 });
 
+describe('how long removed tasks may drain', () => {
+  const drainOf = (stopGrace: number | undefined, labels: Record<string, string> = {}) => {
+    const service = serviceJson('webid', { ports: [tcp8080], labels });
+    const spec = { ...(service.Spec as Record<string, unknown>), TaskTemplate: { ContainerSpec: { StopGracePeriod: stopGrace } } };
+    return stateOf({ services: [{ ...service, Spec: spec }] }).services[0]?.ports[0]?.policy.drainMilliseconds;
+  };
+
+  test('ten minutes, or the stop grace where it is longer: nobody is cut off while Docker itself still waits', () => {
+    expect(drainOf(undefined)).toBe(600_000);
+    expect(drainOf(10e9)).toBe(600_000);
+    expect(drainOf(3_600e9)).toBe(3_600_000);
+    expect(drainOf(1e30)).toBe(86_400_000);
+  });
+
+  test('what a label says, whatever the stop grace', () => {
+    expect(drainOf(3_600e9, { 'routemesh.drain': '30s' })).toBe(30_000);
+  });
+});
+
 describe('nodes', () => {
   test.each(['0.0.0.0', '127.0.0.1', ''])('a manager that Docker shows as %j is known by the address it advertises', (seen) => {
     const nodes = [nodeJson('alphaid', 'alpha', seen, { manager: '192.168.56.11:2377' })];
 
     expect(stateOf({ nodes }).nodes[0]?.address).toBe('192.168.56.11');
+  });
+
+  const labelled = (address: unknown) => ({ ...beta, Spec: { Labels: { 'routemesh.address': address } } });
+
+  test('a node of several networks is reached by the one that its label names', () => {
+    expect(stateOf({ nodes: [labelled('10.20.0.12')] })).toMatchObject({ nodes: [{ name: 'beta', address: '10.20.0.12' }], conditions: [] });
+  });
+
+  test.each(['010.20.0.12', '127.0.0.1', '0.0.0.0', '224.0.0.1', '255.255.255.255', 'h2', '10.20.0.12; reboot', ''])('a label %j is refused, and the node stays where Swarm sees it', (address) => {
+    const { nodes, conditions } = stateOf({ nodes: [labelled(address)] });
+    expect(nodes.map((node) => node.address)).toEqual(['192.168.56.12']);
+    expect(conditions).toMatchObject([{ reason: 'BadPolicy', object: { kind: 'node', name: 'beta' } }]);
   });
 
   test('a node without IPv4 address is told, the others are kept', () => {
