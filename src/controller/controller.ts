@@ -46,8 +46,12 @@ export interface ControllerOptions {
 
 /** How often draining connections are counted, in milliseconds. */
 const drainCheckMilliseconds = 1_000;
-/** Hints from the kernel come in bursts, and our own changes give some too: one look serves all of this time. */
+/** Hints from the kernel come in bursts: one look serves all of this time. */
 const kernelHintMilliseconds = 300;
+/** Our own changes come back as hints for so long. They are looked at too, somebody may have meddled meanwhile, but there is no hurry. */
+const echoMilliseconds = 1_000;
+const echoHintMilliseconds = 3_000;
+const kernelHint = 'kernel hint';
 export class Controller {
   private readonly queue = new SyncQueue((reason) => this.syncSafely(reason));
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 30_000 });
@@ -65,6 +69,8 @@ export class Controller {
   private lastSync: SyncReport | null = null;
   private syncs = 0;
   private failing = false;
+  /** When we last changed the kernel, by performance.now(). */
+  private lastChangeAt = -Infinity;
 
   constructor(private readonly options: ControllerOptions) {
     const { kernel, settings, logger } = options;
@@ -121,11 +127,15 @@ export class Controller {
 
   private onKernelChange(what: string): void {
     // A failing sync leaves traces that would call for the next one at once: its backoff decides instead.
-    if (!this.failing) this.queue.requestWithin(kernelHintMilliseconds, what);
+    if (this.failing) return;
+    const isEcho = performance.now() - this.lastChangeAt < echoMilliseconds;
+    this.queue.requestWithin(isEcho ? echoHintMilliseconds : kernelHintMilliseconds, what, kernelHint);
   }
 
   private async syncSafely(reason: string): Promise<void> {
     const began = performance.now();
+    // This look serves what was hinted at before it.
+    this.queue.cancel(kernelHint);
     let result: ApplyResult = { applied: [], failed: [] };
     let broken: Error | null = null;
     try {
@@ -214,6 +224,7 @@ export class Controller {
   private finish(reason: string, milliseconds: number, { applied, failed }: ApplyResult, broken: Error | null): void {
     this.syncs += 1;
     this.failing = failed.length > 0 || broken !== null;
+    if (applied.length > 0) this.lastChangeAt = performance.now();
     const failures = [...failed.map(({ change, error }) => `${change.place}: ${change.action} ${change.summary}: ${error.message}`), ...(broken === null ? [] : [broken.message])];
     const isNews = failures.join('\n') !== (this.lastSync?.failures ?? []).join('\n');
     this.lastSync = {

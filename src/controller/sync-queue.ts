@@ -6,11 +6,12 @@
  * - A request that comes before the waiting sync has begun is served by it; its reason joins the others.
  * - A request that comes while a sync runs is served by a later one: the running sync may have looked already.
  */
+import { performance } from 'node:perf_hooks';
 import PQueue from 'p-queue';
 
 export class SyncQueue {
   private readonly queue = new PQueue({ concurrency: 1 });
-  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly timers = new Map<string, { readonly timer: NodeJS.Timeout; readonly at: number }>();
   private waiting: Set<string> | null = null;
   private closed = false;
 
@@ -32,31 +33,32 @@ export class SyncQueue {
     });
   }
 
-  /** Look again later. A later wish for the same reason replaces the earlier one. */
-  requestAfter(milliseconds: number, reason: string): void {
+  /** Look again later. A later wish of the same kind (by default: for the same reason) replaces the earlier one. */
+  requestAfter(milliseconds: number, reason: string, kind = reason): void {
     if (this.closed) return;
-    this.cancel(reason);
+    this.cancel(kind);
     const timer = setTimeout(() => {
-      this.timers.delete(reason);
+      this.timers.delete(kind);
       this.request(reason);
     }, milliseconds);
-    this.timers.set(reason, timer);
+    this.timers.set(kind, { timer, at: performance.now() + milliseconds });
   }
 
-  /** Look again within that time: many wishes for the same reason are one look. */
-  requestWithin(milliseconds: number, reason: string): void {
-    if (!this.timers.has(reason)) this.requestAfter(milliseconds, reason);
+  /** Look again within that time: many wishes of the same kind are one look, at the earliest time that any of them asks for. */
+  requestWithin(milliseconds: number, reason: string, kind = reason): void {
+    const planned = this.timers.get(kind)?.at ?? Infinity;
+    if (performance.now() + milliseconds < planned) this.requestAfter(milliseconds, reason, kind);
   }
 
-  cancel(reason: string): void {
-    clearTimeout(this.timers.get(reason));
-    this.timers.delete(reason);
+  cancel(kind: string): void {
+    clearTimeout(this.timers.get(kind)?.timer);
+    this.timers.delete(kind);
   }
 
   /** Takes no more requests, drops the waiting ones and resolves when the running sync has ended. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const timer of this.timers.values()) clearTimeout(timer);
+    for (const { timer } of this.timers.values()) clearTimeout(timer);
     this.timers.clear();
     this.queue.clear();
     this.waiting = null;

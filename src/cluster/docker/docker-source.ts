@@ -56,6 +56,8 @@ class DockerFollower {
   private lastEverything = -Infinity;
   private lastCluster = -Infinity;
   private lastChange = -Infinity;
+  /** Milliseconds that the last look took. */
+  private lookTook = 0;
   /** Services with an event, and when it came. */
   private readonly hot = new Map<string, number>();
   private notes = new Set<string>();
@@ -128,6 +130,7 @@ class DockerFollower {
     const began = performance.now();
     const raw = await look(this.client, scope, this.raw, signal);
     signal.throwIfAborted();
+    this.lookTook = performance.now() - began;
     const { state, notes } = convertCluster(raw);
     if (scope.kind !== 'services') this.lastCluster = began;
     if (scope.kind === 'everything') this.lastEverything = began;
@@ -162,10 +165,11 @@ class DockerFollower {
     return { scope: { kind: 'services', ids: moving }, reason: 'poll of converging services' };
   }
 
+  /** While something moves: soon, but a Docker that is slow to answer is left as much time as it took. */
   private pause(): number {
     const now = performance.now();
     const idle = this.streaming ? this.intervals.slow : this.intervals.blind;
-    return this.moving(now).size === 0 ? idle : Math.min(idle, fastInterval(now - this.lastChange, this.intervals));
+    return this.moving(now).size === 0 ? idle : Math.min(idle, Math.max(this.lookTook, fastInterval(now - this.lastChange, this.intervals)));
   }
 
   private moving(now: number): Set<string> {

@@ -69,3 +69,18 @@ describe('SyncQueue', () => {
     expect(reasons).toEqual(['running']);
   });
 });
+
+describe('hints of one kind', () => {
+  it('are one look, at the earliest time that any of them asks for: real trouble does not wait for an echo', async () => {
+    const { reasons, sync, finish } = manualSync();
+    const queue = new SyncQueue(sync);
+    const asked = performance.now();
+    queue.requestWithin(60_000, 'echo of our own change', 'kernel');
+    queue.requestWithin(20, 'somebody flushed a chain', 'kernel');
+    queue.requestWithin(60_000, 'another echo', 'kernel');
+    while (reasons.length === 0 && performance.now() - asked < 5_000) await settle();
+    expect(reasons).toEqual(['somebody flushed a chain']);
+    await finish();
+    await queue.close();
+  });
+});
