@@ -20,6 +20,7 @@ async function finish(running: Awaited<ReturnType<typeof loads>>): Promise<[Load
   const [our, their] = await Promise.all(running.map((each) => each.finish()));
   if (our === undefined || their === undefined) throw new Error('a load did not report');
   console.info(`routemesh ${JSON.stringify(losses(our))} of ${our.requests.ok}, dockerd ${JSON.stringify(losses(their))} of ${their.requests.ok}`);
+  if (our.failures.length > 0) console.info(our.failures.slice(0, 20).map(({ at_s, what, stage, error, url }) => `${at_s} s: ${what} ${url}: ${stage}: ${error}`).join('\n'));
   return [our, their];
 }
 
@@ -70,7 +71,7 @@ describe('a node whose cable is pulled under load', () => {
   it('gets no new connection from the others after a second, when dockerd still sends to it', async () => {
     await eventually(async () => { await both((name) => containersOf(name).then((found) => { if (Object.values(found).some((ids) => ids.length === 0)) throw new Error(`${name} is not on every node`); })); });
     const running = await loads((port) => ['h1', 'h2'].map((node) => urlOf(node, port)), 1_000, 0);
-    const cutAt = Number((await shell('vm', "date +%s%3N; ip link set under-h3 down")).trim());
+    const cutAt = Number((await lab(['vm', 'sh', '-c', 'date +%s%3N; ip link set under-h3 down'])).trim());
     await everywhere((node) => eventually(async () => expect((await status(node)).peers.find(({ name }) => name === 'h3')?.state).toBe('dead')), ['h1', 'h2']);
     // As long as dockerd goes on sending to the dead node: until Swarm itself calls it down.
     await eventually(async () => {
@@ -127,6 +128,13 @@ describe('a node that is killed', () => {
   }, 300_000);
 });
 
+/** Takes a node out of the mesh and of the Swarm. */
+async function leave(node: string): Promise<void> {
+  await removeMesh(node);
+  await on(node)('docker', 'swarm', 'leave');
+  await eventually(async () => { await on('h1')('docker', 'node', 'rm', '--force', node); });
+}
+
 describe('a node that leaves, and one that joins', () => {
   it('the mesh goes on without the one and serves through the other', async () => {
     await lab(['power', 'h4', 'boot']);
@@ -139,9 +147,7 @@ describe('a node that leaves, and one that joins', () => {
       expect((await askEach(ours.port, 6, ['h4'])).map(servers)).toEqual([found]);
     });
     await everywhere((node) => expectNothingToDo(node));
-    await removeMesh('h4');
-    await on('h4')('docker', 'swarm', 'leave');
-    await eventually(async () => { await on('h1')('docker', 'node', 'rm', '--force', 'h4'); });
+    await leave('h4');
     await everywhere((node) => eventually(async () => expect((await status(node)).peers.map(({ name }) => name)).not.toContain('h4')));
     const report = await running.finish();
     expect({ ...losses(report), failures: report.failures }).toEqual({ ...nothingLost, failures: [] });

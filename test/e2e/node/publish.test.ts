@@ -90,9 +90,32 @@ describe('a service that Docker publishes', () => {
 
 describe('source-ip=snat', () => {
   beforeAll(async () => {
-    await createService('old', ['--publish', '8090:80', '--publish', '8090:80/udp', '--label', 'routemesh.source-ip=snat', '--env', 'UDP_REPLY=plain']);
+    await createService('old', ['--publish', '8090:80', '--publish', '8090:80/udp', '--publish', '8092:92/sctp', '--label', 'routemesh.source-ip=snat', '--label', 'routemesh.8092/sctp.source-ip=preserve', '--env', 'UDP_REPLY=plain']);
     await eventually(async () => expect((await status()).ports.map(({ published }) => published)).toContain(8090));
   }, 120_000);
+
+  it('is not what another port of the same service gets: its SCTP clients are seen as they are', async () => {
+    const pid = await taskPid('old');
+    await shell('h1', `nsenter -n -t ${pid} setsid python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+s.bind(("0.0.0.0", 92))
+s.listen()
+while True:
+    connection, (address, port) = s.accept()
+    connection.send(f"task sees {address}:{port}".encode())
+    connection.close()
+' >/dev/null 2>&1 </dev/null &`);
+    await eventually(async () => {
+      const answer = await shell('client', `timeout 10 python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+s.settimeout(5)
+s.connect(("${nodeAddress}", 8092))
+print(s.recv(100).decode())'`);
+      expect(answer).toContain(`task sees ${clientAddress}:`);
+    });
+  }, 90_000);
 
   it('shows the router address to the service that asks for it, and to no other', async () => {
     expect(clients(await ask('client', `http://${nodeAddress}:8090`, 2))).toEqual([routerAddress]);
