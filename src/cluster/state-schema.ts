@@ -59,10 +59,11 @@ export const stateSchema: z.ZodType<ClusterState> = z.strictObject({
   conditions: z.array(conditionSchema).max(most.conditions),
 });
 
-/** What no schema sees: ids are unique and in their order, and tasks belong to services and nodes of the same state. Null: all is well. */
+/** What no schema of one object sees: lists have an end, ids are unique and in their order, and tasks belong to services and nodes of the same state. Null: all is well. */
 export function findInconsistency(state: ClusterState): string | null {
   for (const list of ['nodes', 'services', 'tasks'] as const) {
     const objects = state[list];
+    if (objects.length > most[list]) return `it has more than ${most[list]} ${list}`;
     const at = objects.findIndex((object, index) => index > 0 && (objects[index - 1]?.id ?? '') >= object.id);
     if (at !== -1) return `the ids of its ${list} are not unique and in order (at ${at})`;
   }
