@@ -5,9 +5,9 @@ import { identityOf, type RelayIdentity } from '../cluster/relay/certificates.js
 
 /** Connections that have not yet shown a certificate. */
 const mostHandshakes = 64;
-const mostHandshakesOfAddress = 8;
+export const mostHandshakesOfAddress = 8;
 /** A follower has one stream, and a list beside it for a moment; twice while it starts again. */
-const mostOfNode = 4;
+export const mostOfNode = 4;
 const mostInAll = 2_000;
 
 /** OpenSSL's words (X509_V_ERR_*) for what people ask about. */

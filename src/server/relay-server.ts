@@ -145,6 +145,8 @@ class Relay implements RelayServer {
   }
 
   private onBroken(error: Error, socket: Socket): void {
+    // A socket that is closed already was refused before, or left by itself.
+    if (socket.remoteAddress === undefined) return;
     this.handshakes.get(nameOf(socket))?.end();
     this.refuse(reasonOf(error), socket);
   }

@@ -162,7 +162,10 @@ class RelayFollower {
   private async followOne(manager: Manager, onEstablished: () => void, signal: AbortSignal): Promise<never> {
     const { position } = this;
     const credentials = this.options.credentials();
-    if (position?.manager.nodeId !== manager.nodeId) this.position = await this.list(manager, credentials, signal);
+    if (position?.manager.nodeId !== manager.nodeId) {
+      this.position = await this.list(manager, credentials, signal);
+      onEstablished();
+    }
     const onLine = (line: Line): void => {
       this.take(manager, line);
       onEstablished();
