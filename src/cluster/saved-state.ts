@@ -5,18 +5,18 @@
  * read back is checked as strictly as any stranger's words.
  */
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { isIPv4 } from 'node:net';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { conditionReasons } from './condition.js';
-import { schedulers } from './policy.js';
-import { protocols, type ClusterState } from './state.js';
+import { findInconsistency, stateSchema } from './state-schema.js';
+import type { ClusterState } from './state.js';
 
 /** Raised with every change of ClusterState that an older or newer controller would read wrongly. */
 const version = 1;
 const fileName = 'cluster-state.json';
 /** A cluster of thousands of tasks is some megabytes. */
 const longestFile = 256 * 1024 * 1024;
+
+const savedSchema = z.strictObject({ version: z.literal(version), savedAt: z.iso.datetime(), state: stateSchema });
 
 export class SavedStateError extends Error {
   override readonly name = 'SavedStateError';
@@ -71,7 +71,11 @@ export function parseSavedState(text: string, path: string): ClusterState {
     throw new SavedStateError(`The saved state ${path} is of version ${found.data.version}; this routemesh reads version ${version}`);
   }
   const result = savedSchema.safeParse(json);
-  if (result.success) return result.data.state as ClusterState;
+  if (result.success) {
+    const odd = findInconsistency(result.data.state);
+    if (odd === null) return result.data.state;
+    throw new SavedStateError(`The saved state ${path} is not one of ours: ${odd}`);
+  }
   const [issue] = result.error.issues;
   throw new SavedStateError(`The saved state ${path} is not one of ours: ${issue?.message ?? 'odd'} at ${issue?.path.join('.') ?? '?'}`);
 }
@@ -113,58 +117,3 @@ async function writeAtomically(path: string, text: string): Promise<void> {
     await directory.close();
   }
 }
-
-const id = z.string().min(1).max(255).regex(/^[^\p{Cc}]+$/u);
-const name = z.string().max(255).regex(/^[^\p{Cc}]*$/u);
-const address = z.string().refine(isIPv4, 'expected an IPv4 address');
-const port = z.int().min(1).max(65535);
-const namespace = z.string().max(4095).regex(/^[^\p{Cc}]+$/u);
-
-const policySchema = z.strictObject({
-  sourceAddress: z.enum(['preserve', 'snat']),
-  scheduler: z.enum(schedulers),
-  affinitySeconds: z.int().positive().nullable(),
-  drainMilliseconds: z.int().min(0),
-});
-
-const savedSchema = z.strictObject({
-  version: z.literal(version),
-  savedAt: z.iso.datetime(),
-  state: z.strictObject({
-    nodes: z.array(z.strictObject({ id, name, address, ready: z.boolean() })),
-    services: z.array(
-      z.strictObject({
-        id,
-        name,
-        createdAt: z.string().max(64),
-        ports: z.array(
-          z.strictObject({
-            protocol: z.enum(protocols),
-            published: port,
-            target: port,
-            publishedBy: z.enum(['swarm', 'label', 'file']),
-            policy: policySchema,
-          }),
-        ),
-      }),
-    ),
-    tasks: z.array(
-      z.strictObject({
-        id,
-        name: z.string().max(512).regex(/^[^\p{Cc}]*$/u),
-        serviceId: id,
-        nodeId: id,
-        identity: z.strictObject({ address, prefixLength: z.int().min(1).max(32) }),
-        weight: z.int().min(0).max(65535),
-        namespace: namespace.optional(),
-      }),
-    ),
-    conditions: z.array(
-      z.strictObject({
-        reason: z.enum(conditionReasons),
-        object: z.strictObject({ kind: z.enum(['service', 'task', 'node', 'source']), id: z.string().max(512), name: z.string().max(512) }),
-        message: z.string().max(8192),
-      }),
-    ),
-  }),
-});

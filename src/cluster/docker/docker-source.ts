@@ -12,9 +12,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Backoff } from '../../controller/backoff.js';
 import { silentLogger, type Logger } from '../../log.js';
-import type { ClusterListener, ClusterSource } from '../source.js';
-import type { ClusterState } from '../state.js';
 import { Alarm } from '../alarm.js';
+import type { ClusterListener, ClusterSource } from '../source.js';
+import { Teller } from '../teller.js';
 import { DockerClient } from './client.js';
 import { look, PendingLook, type LookScope } from './cluster-cache.js';
 import { convertCluster } from './convert.js';
@@ -50,8 +50,7 @@ class DockerFollower {
   private readonly alarm = new Alarm();
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 3_000 });
   private raw: RawCluster | null = null;
-  private told: ClusterState | null = null;
-  private failure: Error | null = null;
+  private readonly teller: Teller;
   private streaming = false;
   private lastEverything = -Infinity;
   private lastCluster = -Infinity;
@@ -66,8 +65,10 @@ class DockerFollower {
     private readonly client: DockerClient,
     private readonly logger: Logger,
     private readonly intervals: PollIntervals,
-    private readonly listener: ClusterListener,
-  ) {}
+    listener: ClusterListener,
+  ) {
+    this.teller = new Teller(listener);
+  }
 
   async run(signal: AbortSignal): Promise<void> {
     this.pending.add({ kind: 'everything' }, 'start');
@@ -106,7 +107,7 @@ class DockerFollower {
   private hint(scope: LookScope, reason: string): void {
     this.pending.add(scope, reason);
     // While Docker does not answer, its backoff decides; a stream that connects again says that it does.
-    if (this.failure === null || this.streaming) this.alarm.ring();
+    if (!this.teller.isFailing || this.streaming) this.alarm.ring();
   }
 
   private async keepLooking(signal: AbortSignal): Promise<void> {
@@ -120,7 +121,7 @@ class DockerFollower {
       } catch (error) {
         if (signal.aborted) return;
         this.pending.add({ kind: 'everything' }, 'Docker answers again');
-        this.fail(error instanceof Error ? error : new Error(String(error)));
+        this.teller.fail(error instanceof Error ? error : new Error(String(error)));
         await this.alarm.wait(this.backoff.next(), signal);
       }
     }
@@ -137,18 +138,7 @@ class DockerFollower {
     if (!isDeepStrictEqual(raw.tasks, this.raw?.tasks) || !isDeepStrictEqual(raw.services, this.raw?.services)) this.lastChange = began;
     this.raw = raw;
     this.tellNotes(notes);
-
-    const recovered = this.failure !== null;
-    this.failure = null;
-    if (!recovered && this.told !== null && isDeepStrictEqual(state, this.told)) return;
-    this.told = state;
-    this.listener.onState(state, reason);
-  }
-
-  private fail(error: Error): void {
-    if (this.failure?.message === error.message) return;
-    this.failure = error;
-    this.listener.onUnavailable(error);
+    this.teller.tell(state, reason);
   }
 
   /** Each note once, until it is over. */

@@ -1,11 +1,11 @@
 /** Lines out of a byte stream that is cut anywhere, in the middle of a line or of a UTF-8 character. */
 
-/** A line this long is no event: the stream has lost its thread. */
-const longestLine = 1024 * 1024;
+/** In bytes. A line this long is no event: the stream has lost its thread. */
+const longestEvent = 1024 * 1024;
 
 export class LineTooLongError extends Error {
   override readonly name = 'LineTooLongError';
-  constructor() {
+  constructor(longestLine: number) {
     super(`Expected lines of at most ${longestLine} bytes`);
   }
 }
@@ -13,6 +13,8 @@ export class LineTooLongError extends Error {
 export class LineSplitter {
   private pieces: Buffer[] = [];
   private length = 0;
+
+  constructor(private readonly longestLine = longestEvent) {}
 
   /** The lines that this chunk completes, without their ends. Throws LineTooLongError. */
   push(chunk: Uint8Array): string[] {
@@ -32,7 +34,7 @@ export class LineSplitter {
   private keep(piece: Uint8Array): void {
     if (piece.length === 0) return;
     this.length += piece.length;
-    if (this.length > longestLine) throw new LineTooLongError();
+    if (this.length > this.longestLine) throw new LineTooLongError(this.longestLine);
     this.pieces.push(Buffer.from(piece));
   }
 }

@@ -4,9 +4,9 @@
  * A file that is half written or wrong changes nothing: the last good state stays, and the error says line and column.
  */
 import { dirname } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { ClusterListener, ClusterSource } from '../source.js';
 import type { ClusterState } from '../state.js';
+import { Teller } from '../teller.js';
 import { parseClusterFile } from './cluster-file.js';
 import { readClusterFile, readClusterText } from './read-file.js';
 import { lookOnChange } from './watch.js';
@@ -34,10 +34,11 @@ export function fileSource({ path, pollMilliseconds = 5_000, settleMilliseconds 
 
 class FileFollower {
   private text: string | null = null;
-  private told: ClusterState | null = null;
-  private failure: string | null = null;
+  private readonly teller: Teller;
 
-  constructor(private readonly path: string, private readonly listener: ClusterListener) {}
+  constructor(private readonly path: string, listener: ClusterListener) {
+    this.teller = new Teller(listener);
+  }
 
   async look(reason: string): Promise<void> {
     let state: ClusterState;
@@ -48,21 +49,11 @@ class FileFollower {
       state = parseClusterFile(text, this.path);
       this.text = text;
     } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
+      // What was good before must be taken again when it comes back.
+      this.text = null;
+      this.teller.fail(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    const recovered = this.failure !== null;
-    this.failure = null;
-    if (!recovered && this.told !== null && isDeepStrictEqual(state, this.told)) return;
-    this.told = state;
-    this.listener.onState(state, reason);
-  }
-
-  private fail(error: Error): void {
-    // What was good before must be taken again when it comes back.
-    this.text = null;
-    if (this.failure === error.message) return;
-    this.failure = error.message;
-    this.listener.onUnavailable(error);
+    this.teller.tell(state, reason);
   }
 }

@@ -1,0 +1,263 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { once } from 'node:events';
+import { request, type RequestOptions } from 'node:https';
+import { connect as connectPlain, type Socket } from 'node:net';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { mostHandshakesOfAddress, mostOfNode } from '../../../src/server/relay-admission.js';
+import type { Credentials } from '../../../src/cluster/relay/certificates.js';
+import { Authority } from '../../support/certificates.js';
+import { authority, credentialsOf, TestManager, until } from '../cluster/relay/cluster.js';
+import { clusterId } from '../cluster/relay/swarm-folder.js';
+import { web } from '../cluster/relay/states.js';
+
+jest.setTimeout(30_000);
+
+let manager: TestManager;
+const sockets: Socket[] = [];
+beforeEach(async () => {
+  manager = new TestManager('m1', { handshake: 500, answer: 500 });
+  manager.history.publish(web(1));
+  await manager.start();
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await manager.stop();
+});
+
+const worker = credentialsOf('w1', 'swarm-worker');
+const asClient = ({ certificate, key }: Pick<Credentials, 'certificate' | 'key'>): ConnectionOptions => ({ cert: certificate, key });
+const trusting: ConnectionOptions = { ca: authority.certificate, checkServerIdentity: () => undefined, minVersion: 'TLSv1.3' };
+
+function kept<Kind extends Socket>(socket: Kind): Kind {
+  sockets.push(socket);
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+function plain(): Socket {
+  const { port, host } = manager.address;
+  return kept(connectPlain({ port, host }));
+}
+
+function secure(options: ConnectionOptions = asClient(worker)): TLSSocket {
+  const { port, host } = manager.address;
+  return kept(connect({ port, host, ...trusting, ...options }));
+}
+
+async function closed(socket: Socket): Promise<string> {
+  let text = '';
+  socket.on('data', (piece: Buffer) => { text += piece.toString(); });
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
+  return text;
+}
+
+/** The answer's status and body. */
+async function ask(options: RequestOptions, body?: string): Promise<{ status: number; body: string }> {
+  const { port, host } = manager.address;
+  return new Promise((resolve, reject) => {
+    const call = request({ port, host, agent: false, ...trusting, ...asClient(worker), ...options }, (response) => {
+      let text = '';
+      response.on('data', (piece: Buffer) => { text += piece.toString(); });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
+      response.on('error', reject);
+    });
+    call.on('error', reject);
+    call.end(body);
+  });
+}
+
+const refusals = () => manager.log.lines.filter((line) => line.startsWith('warn The relay refused'));
+
+describe('who is no node of this cluster gets no answer, and the log says why, once', () => {
+  const other = new Authority();
+  const past = new Date(Date.now() - 1_000);
+  const future = new Date(Date.now() + 3_600_000);
+  test.each<[string, ConnectionOptions, string]>([
+    ['no certificate', {}, 'no certificate'],
+    ['a second Swarm’s', asClient(credentialsOf('w1', 'swarm-worker', { by: other, cluster: 'other' })), 'of another cluster'],
+    ['a second Swarm’s under our cluster’s id', asClient(credentialsOf('w1', 'swarm-worker', { by: other })), 'of another cluster'],
+    ['another cluster’s by the same authority', asClient(credentialsOf('w1', 'swarm-worker', { cluster: 'other' })), 'its O is another id'],
+    ['one that has expired', asClient(credentialsOf('w1', 'swarm-worker', { notAfter: past })), 'has expired'],
+    ['one that is not yet valid', asClient(credentialsOf('w1', 'swarm-worker', { notBefore: future })), 'not yet valid'],
+    ['one of the cluster’s authority itself', asClient(authority), 'certificate'],
+    ['one of no role', asClient(authority.issue({ CN: 'w1', OU: 'admin', O: clusterId })), 'expected its OU'],
+  ])('%s', async (_, options, reason) => {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const socket = secure(options);
+      socket.on('secureConnect', () => socket.write('GET /v1/state HTTP/1.1\r\nHost: relay\r\n\r\n'));
+      expect(await closed(socket)).toBe('');
+    }
+    expect(refusals()).toHaveLength(1);
+    expect(refusals()[0]).toContain(reason);
+    expect(refusals()[0]).toContain('127.0.0.1');
+  });
+
+  test.each<[string, string, string]>([
+    ['plain HTTP', 'GET /v1/state HTTP/1.1\r\nHost: relay\r\n\r\n', 'plain HTTP'],
+    ['garbage', '\u0000\u0001garbage '.repeat(100), 'does not speak TLS'],
+  ])('%s', async (_, words, reason) => {
+    const socket = plain();
+    socket.write(words);
+    expect(await closed(socket)).not.toContain('n1');
+    await until(() => refusals().length === 1, 'a refusal');
+    expect(refusals()[0]).toContain(reason);
+    expect(refusals()[0]).toContain('127.0.0.1');
+  });
+
+  test('TLS older than 1.3', async () => {
+    await closed(secure({ ...asClient(worker), minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }));
+    await until(() => refusals().length === 1, 'a refusal');
+    expect(refusals()[0]).toContain('does not speak TLS as we do');
+  });
+
+  test('one that never begins its handshake is not waited for', async () => {
+    await closed(plain());
+    expect(refusals()[0]).toContain('handshake took too long');
+  });
+
+  test('a flood of connections without certificates leaves room for the cluster’s nodes', async () => {
+    const flood = Array.from({ length: mostHandshakesOfAddress * 4 }, plain);
+    await Promise.all(flood.map(closed));
+    expect((await ask({ path: '/v1/state' })).status).toBe(200);
+    expect(refusals().some((line) => line.includes('too many connections without a certificate'))).toBe(true);
+    expect(refusals().length).toBeLessThanOrEqual(2);
+  });
+
+  test('failed handshakes are not counted for ever', async () => {
+    for (let attempt = 0; attempt < mostHandshakesOfAddress * 3; attempt++) {
+      const socket = plain();
+      socket.end('garbage '.repeat(50));
+      await closed(socket);
+    }
+    expect((await ask({ path: '/v1/state' })).status).toBe(200);
+  });
+});
+
+describe('what a node of the cluster may ask', () => {
+  test('the state, as worker or manager', async () => {
+    for (const peer of [worker, credentialsOf('m2', 'swarm-manager')]) {
+      const { status, body } = await ask({ path: '/v1/state', ...asClient(peer) });
+      expect(status).toBe(200);
+      expect(JSON.parse(body)).toEqual({ epoch: manager.history.epoch, revision: 1, available: true, state: web(1) });
+    }
+  });
+
+  test('nothing before the manager knows something', async () => {
+    await manager.stop();
+    await manager.start();
+    expect((await ask({ path: '/v1/state' })).status).toBe(503);
+  });
+
+  test.each<[string, RequestOptions, number]>([
+    ['another method', { path: '/v1/state', method: 'DELETE' }, 405],
+    ['another path', { path: '/v1/state/../../etc/passwd' }, 404],
+    ['no path at all', { path: '//' }, 404],
+    ['a stream without a place in the history', { path: '/v1/watch' }, 400],
+    ['a revision that is no number', { path: `/v1/watch?epoch=${'0'.repeat(32)}&after=-1` }, 400],
+    ['another history', { path: `/v1/watch?epoch=${'0'.repeat(32)}&after=1` }, 410],
+  ])('but not %s', async (_, options, status) => {
+    expect((await ask(options)).status).toBe(status);
+  });
+
+  test('a revision that is yet to come is not of this history', async () => {
+    expect((await ask({ path: `/v1/watch?epoch=${manager.history.epoch}&after=9` })).status).toBe(410);
+  });
+
+  test('a body is not read', async () => {
+    expect((await ask({ path: '/v1/state', headers: { 'content-length': 5 } }, 'hello')).status).toBe(400);
+  });
+});
+
+describe('whatever a node does costs bounded memory', () => {
+  const say = async (words: string): Promise<string> => {
+    const socket = secure();
+    await once(socket, 'secureConnect');
+    socket.write(words);
+    return closed(socket);
+  };
+
+  test('giant headers', async () => {
+    await say(`GET /v1/state HTTP/1.1\r\nHost: relay\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`);
+    expect(refusals()[0]).toContain('its headers are too long');
+  });
+
+  test('garbage instead of a request', async () => {
+    await say('\u0000\u0001\u0002 nonsense\r\n\r\n');
+    expect(refusals()[0]).toContain('what it sent is no request');
+  });
+
+  test('headers that come one byte at a time', async () => {
+    const socket = secure();
+    await once(socket, 'secureConnect');
+    const drip = setInterval(() => socket.write('G'), 100);
+    socket.on('close', () => clearInterval(drip));
+    await closed(socket);
+    expect(refusals()).toHaveLength(1);
+  });
+
+  test('a connection without any request', async () => {
+    const socket = secure();
+    await once(socket, 'secureConnect');
+    await closed(socket);
+    expect(refusals()[0]).toContain('took too long');
+  });
+
+  test('more streams than one node has use for', async () => {
+    const watch = () => secureWatch(worker);
+    const streams = Array.from({ length: mostOfNode }, watch);
+    await until(() => manager.server?.followers === mostOfNode, 'all streams');
+    await closed(watch());
+    expect(refusals()[0]).toContain('too many connections of one node');
+
+    streams[0]?.destroy();
+    await until(() => manager.server?.followers === mostOfNode - 1, 'one stream less');
+    expect((await ask({ path: '/v1/state' })).status).toBe(200);
+  });
+
+  test('a follower that does not read its stream is dropped, and others go on', async () => {
+    await manager.stop();
+    manager = new TestManager('m1', { unread: 64 * 1024 });
+    manager.history.publish(web(1));
+    await manager.start();
+    const slow = secureWatch(worker);
+    await until(() => manager.server?.followers === 1, 'a follower');
+    slow.pause();
+
+    for (let n = 0; !manager.log.count('does not read its stream'); n++) {
+      manager.history.publish(web(n % 2 === 0 ? 200 : 1));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+
+    await until(() => manager.server?.followers === 0, 'no follower');
+    expect((await ask({ path: '/v1/state' })).status).toBe(200);
+  });
+
+  function secureWatch(peer: Credentials): TLSSocket {
+    const socket = secure(asClient(peer));
+    socket.write(`GET /v1/watch?epoch=${manager.history.epoch}&after=1 HTTP/1.1\r\nHost: relay\r\n\r\n`);
+    return socket;
+  }
+});
+
+describe('a rotation', () => {
+  test('of the whole cluster’s authority drops no stream, and lets in who has the new one', async () => {
+    const stream = secure();
+    stream.write(`GET /v1/watch?epoch=${manager.history.epoch}&after=1 HTTP/1.1\r\nHost: relay\r\n\r\n`);
+    await until(() => manager.server?.followers === 1, 'a follower');
+
+    const next = new Authority();
+    manager.server?.use(credentialsOf('m1', 'swarm-manager', { by: next }));
+    const peer = credentialsOf('w1', 'swarm-worker', { by: next });
+
+    expect((await ask({ path: '/v1/state', ca: next.certificate, ...asClient(peer) })).status).toBe(200);
+    await closed(secure({ ...asClient(worker), ca: next.certificate }));
+    expect(refusals()[0]).toContain('of another cluster');
+    expect(manager.server?.followers).toBe(1);
+  });
+
+  test('in its middle, a node whose certificate comes by an intermediate is let in', async () => {
+    const intermediate = new Authority('swarm-ca-new', authority);
+    const { certificate, key } = credentialsOf('w1', 'swarm-worker', { by: intermediate });
+    expect((await ask({ path: '/v1/state', cert: certificate + intermediate.certificate, key })).status).toBe(200);
+  });
+});
