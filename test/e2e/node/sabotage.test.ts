@@ -19,7 +19,8 @@ beforeAll(async () => {
   pid = await taskPid('web');
   await shell('h1', `${foreign.chain}; ${foreign.objects}`);
   foreignBefore = await shell('h1', foreign.look);
-  await startMesh();
+  // IPVS tells nobody of its changes: they are seen at the next full look.
+  await startMesh('h1', '--resync', '3s');
   await served({ 'tcp/8080': 2 });
 }, 240_000);
 
