@@ -95,14 +95,16 @@ function vxlanOf(node: ClusterNode, router: Ipv4Address, mtu: number): VxlanLink
 }
 
 function planFabricRules(router: Ipv4Address, local: readonly Task[], peers: readonly Peer[], ports: readonly PlannedPort[]): IptablesPlan {
+  const hasPeers = peers.length > 0;
   // What is addressed to a task of this node is a request. A peer's replies are addressed to clients; they stay in the
   // connection that this node's sandbox began.
-  const fromPeers = peers.length === 0 ? [] : local.map((task) => rules.sortOutPeers(fabricPeerDevice, task.identity.address, peersChain));
-  const hasPeers = peers.length > 0;
+  const requests = hasPeers ? local.map((task) => rules.sortOutPeers(fabricPeerDevice, task.identity.address, peersChain)) : [];
+  const marks = hasPeers ? [rules.sortOutNewFromPeers(fabricPeerDevice, peersChain), rules.restorePeer(anyFabricTaskDevice, numberMask)] : [];
+  const localIds = new Set(local.map(({ id }) => id));
   return {
     chains: [
-      { table: 'raw', chain: 'PREROUTING', policy: 'ACCEPT', rules: fromPeers },
-      { table: 'mangle', chain: 'PREROUTING', policy: 'ACCEPT', rules: [...fromPeers, ...(hasPeers ? [rules.restorePeer(anyFabricTaskDevice, numberMask)] : [])] },
+      { table: 'raw', chain: 'PREROUTING', policy: 'ACCEPT', rules: requests },
+      { table: 'mangle', chain: 'PREROUTING', policy: 'ACCEPT', rules: marks },
       ...(hasPeers
         ? [
             { table: 'raw' as const, chain: peersChain, rules: peers.map((peer) => rules.zoneOfPeer(peer.mac, peer.number)) },
@@ -114,7 +116,7 @@ function planFabricRules(router: Ipv4Address, local: readonly Task[], peers: rea
         table: 'filter',
         chain: 'FORWARD',
         policy: 'DROP',
-        rules: [rules.acceptKnown(), ...peers.flatMap((peer) => probes(router, peer)), ...ports.flatMap((port) => admissions(port, new Set(local.map(({ id }) => id)), hasPeers))],
+        rules: [rules.acceptKnown(), ...peers.flatMap((peer) => probes(router, peer)), ...ports.flatMap((port) => admissions(port, localIds, hasPeers))],
       },
       { table: 'filter', chain: 'OUTPUT', policy: 'DROP', rules: [rules.acceptKnown()] },
       // Without a nat table connection tracking can't pick another source port when one client port meets a task twice.

@@ -37,12 +37,21 @@ export function peersOf(state: ClusterState, nodeId: string): Peers {
     groups.set(router, [...(groups.get(router) ?? []), node]);
   }
   // Every node sorts alike, so all agree on which of two nodes with one router address is in the fabric.
-  const members = [...groups.values()].flatMap((nodes) => [...nodes].sort(byId).slice(0, 1));
+  const contenders = [...groups].map(([router, nodes]) => ({ router, nodes: withoutGhosts([...nodes].sort(byId)) }));
+  const members = contenders.flatMap(({ nodes }) => nodes.slice(0, 1));
   const isMember = members.some(({ id }) => id === nodeId);
   return {
     peers: isMember ? numbered(members.filter(({ id }) => id !== nodeId).sort(byId)) : [],
-    conditions: [...groups].flatMap(([router, nodes]) => (nodes.length > 1 ? collisions(router, [...nodes].sort(byId)) : [])),
+    conditions: contenders.flatMap(({ router, nodes }) => (nodes.length > 1 ? collisions(router, nodes) : [])),
   };
+}
+
+/**
+ * A machine that left the Swarm and joined again is listed twice, until somebody removes the old entry: at one address,
+ * the old entry down. That is no collision; only who lives there counts.
+ */
+function withoutGhosts(nodes: readonly ClusterNode[]): ClusterNode[] {
+  return nodes.filter((node, index) => node.ready || !nodes.some((other, at) => other.address === node.address && (other.ready || at < index)));
 }
 
 /** The low 16 bits of the router address; where that is taken, or too low, the next free one. */

@@ -63,6 +63,20 @@ export function translateSource(fwmark: number, router: Ipv4Address): RuleWords 
   return ['-m', 'mark', '--mark', hexOf(fwmark), '-j', 'SNAT', '--to-source', router];
 }
 
+function fromPort(protocol: Protocol, port: number): string[] {
+  return ['-p', protocol, '-m', protocol, '--sport', String(port)];
+}
+
+/** Sandbox: connection tracking keeps a task's datagrams apart from those of other tasks, and from the requests. */
+export function zoneOfReplies(device: string, task: Ipv4Address, port: number, zone: number): RuleWords {
+  return ['-s', `${task}/32`, '-i', device, ...fromPort('udp', port), '-j', 'CT', '--zone', String(zone)];
+}
+
+/** Sandbox: a task's datagram leaves as from the port that the client asked. */
+export function translateReply(device: string, task: Ipv4Address, port: number, sandbox: Ipv4Address, published: number): RuleWords {
+  return ['-s', `${task}/32`, '-o', device, ...fromPort('udp', port), '-j', 'SNAT', '--to-source', `${sandbox}:${published}`];
+}
+
 /** Fabric: what belongs to a connection that was let in, both ways. */
 export function acceptKnown(): RuleWords {
   return [...repliesAndRelated, '-j', 'ACCEPT'];
@@ -83,6 +97,11 @@ export function admitProbe(from: Ipv4Address, fromDevice: string, to: Ipv4Addres
   return ['-s', `${from}/32`, '-d', `${to}/32`, '-i', fromDevice, '-o', toDevice, '-p', 'icmp', '-m', 'icmp', '--icmp-type', '8', '-j', 'ACCEPT'];
 }
 
+/** Fabric: a new connection that comes from a peer is looked at by who sent it; the packets after it are not. */
+export function sortOutNewFromPeers(device: string, chain: string): RuleWords {
+  return ['-i', device, '-m', 'conntrack', '--ctstate', 'NEW', '-j', chain];
+}
+
 /** Fabric: a request that comes from a peer is looked at by who sent it. */
 export function sortOutPeers(device: string, task: Ipv4Address, chain: string): RuleWords {
   return ['-d', `${task}/32`, '-i', device, '-j', chain];
@@ -93,9 +112,9 @@ export function zoneOfPeer(mac: MacAddress, number: number): RuleWords {
   return ['-m', 'mac', '--mac-source', mac, '-j', 'CT', '--zone-orig', String(number)];
 }
 
-/** Fabric: a new connection remembers the peer that it came from. */
+/** Fabric: the connection remembers the peer that it came from. */
 export function rememberPeer(mac: MacAddress, number: number, mask: number): RuleWords {
-  return ['-m', 'mac', '--mac-source', mac, '-m', 'conntrack', '--ctstate', 'NEW', '-j', 'CONNMARK', '--set-xmark', `${hexOf(number)}/${hexOf(mask)}`];
+  return ['-m', 'mac', '--mac-source', mac, '-j', 'CONNMARK', '--set-xmark', `${hexOf(number)}/${hexOf(mask)}`];
 }
 
 /** Fabric: a task's reply carries the number of the peer that the connection came from. */

@@ -60,12 +60,12 @@ describe('every node', () => {
       { priority: 100, mark: { value: 14349, mask: 0xffff }, table: 14349 },
     ]);
     expect(chainOf(result, 'fabric', 'mangle', 'PREROUTING')).toEqual([
-      '-d 10.0.0.5/32 -i vxlan0 -j MESH-PEERS',
+      '-i vxlan0 -m conntrack --ctstate NEW -j MESH-PEERS',
       '-i task-+ -j CONNMARK --restore-mark --nfmask 0xffff --ctmask 0xffff',
     ]);
     expect(chainOf(result, 'fabric', 'mangle', 'MESH-PEERS')).toEqual([
-      '-m mac --mac-source 02:45:64:68:38:0c -m conntrack --ctstate NEW -j CONNMARK --set-xmark 0x380c/0xffff',
-      '-m mac --mac-source 02:45:64:68:38:0d -m conntrack --ctstate NEW -j CONNMARK --set-xmark 0x380d/0xffff',
+      '-m mac --mac-source 02:45:64:68:38:0c -j CONNMARK --set-xmark 0x380c/0xffff',
+      '-m mac --mac-source 02:45:64:68:38:0d -j CONNMARK --set-xmark 0x380d/0xffff',
     ]);
   });
 
@@ -133,6 +133,28 @@ describe('two nodes with one router address', () => {
     expect(peersOf(state, 'node2').peers.map(({ name }) => name)).toEqual(['h1']);
     expect(peersOf(state, 'node3').peers).toEqual([]);
     expect(placeOf(plan(state, contextFor(state, { nodeId: 'node3', localTasks: new Map() })), 'fabric').links.map(({ name }) => name)).toEqual(['sbox0']);
+  });
+});
+
+describe('a machine that left the cluster and joined again', () => {
+  // The old entry has the smaller id, and would have the place in the fabric if both were alive.
+  const old = { ...node(2), id: 'node0', ready: false };
+  const state = { ...web, nodes: [old, ...three] };
+
+  it('is the node that it is now: its old entry, which is down, takes its place from nobody and alarms nobody', () => {
+    expect(weights({}, state)).toEqual(['web.1 1', 'web.2 1', 'web.3 1']);
+    expect(peersOf(state, nodeId)).toEqual({ peers: peersOf(web, nodeId).peers, conditions: [] });
+    expect(peersOf(state, 'node2').peers.map(({ name }) => name)).toEqual(['h1', 'h3']);
+  });
+
+  it('alarms nobody while it is down as well', () => {
+    const down = three.map((each) => ({ ...each, ready: each.id !== 'node2' }));
+    expect(peersOf({ ...web, nodes: [old, ...down] }, nodeId).conditions).toEqual([]);
+  });
+
+  it('is told when both entries claim to be alive: two machines have one address', () => {
+    const both = { ...web, nodes: [{ ...old, ready: true }, ...three] };
+    expect(peersOf(both, nodeId).conditions.map(({ reason }) => reason)).toEqual(['RouterAddressCollision', 'RouterAddressCollision']);
   });
 });
 
