@@ -29,6 +29,9 @@ export class OpenPlace {
   private routeNetlink: RouteNetlink | undefined;
   private ipvsSocket: Ipvs | undefined;
   private linkDump: readonly KernelLink[] | undefined;
+  /** Of `linkDump`: every route, address and neighbour asks for one. */
+  private linksByIndex: ReadonlyMap<number, KernelLink> | undefined;
+  private linksByName: ReadonlyMap<string, KernelLink> | undefined;
 
   constructor(
     readonly place: Place,
@@ -51,26 +54,29 @@ export class OpenPlace {
   }
 
   forgetLinks(): void {
-    this.linkDump = undefined;
+    this.linkDump = this.linksByIndex = this.linksByName = undefined;
   }
 
   /** @throws {DeviceMissingError} */
   indexOf(device: string): number {
-    const link = this.links().find(({ name }) => name === device);
+    this.linksByName ??= new Map(this.links().map((link) => [link.name, link]));
+    const link = this.linksByName.get(device);
     if (link === undefined) throw new DeviceMissingError(this.place, device);
     return link.index;
   }
 
   /** `#7` for an index that no link has: nothing of the plan's is named so. */
   nameOf(index: number | undefined): string {
-    return this.links().find((link) => link.index === index)?.name ?? `#${index ?? 'none'}`;
+    this.linksByIndex ??= new Map(this.links().map((link) => [link.index, link]));
+    return (index === undefined ? undefined : this.linksByIndex.get(index)?.name) ?? `#${index ?? 'none'}`;
   }
 
   close(): void {
     this.routeNetlink?.close();
     this.ipvsSocket?.close();
     if (this.ownsHandle) this.namespace.close();
-    this.routeNetlink = this.ipvsSocket = this.linkDump = undefined;
+    this.routeNetlink = this.ipvsSocket = undefined;
+    this.forgetLinks();
   }
 }
 

@@ -33,6 +33,8 @@ export interface ObservedVxlan extends Pick<VxlanLink, 'id' | 'port' | 'local'> 
   readonly learning: boolean;
 }
 
+/** `odd`: set up as no plan of ours does (another UDP port or network identifier than the device's, or it would age and go). */
+export type ObservedForwardingEntry = ForwardingEntry & { readonly odd?: boolean };
 /** `raw`: a route that no plan can mean (blackhole, metric, multipath, …), with all that deleting it takes. */
 export type ObservedRoute = Route & { readonly raw?: KernelRoute };
 /** `raw`: a rule that no plan can mean (by interface, inverted, …). */
@@ -76,7 +78,7 @@ export interface StateByKind {
   readonly sysctl: readonly ObservedSysctl[];
   readonly address: readonly Address[];
   readonly neighbour: readonly Neighbour[];
-  readonly fdb: readonly ForwardingEntry[];
+  readonly fdb: readonly ObservedForwardingEntry[];
   readonly route: readonly ObservedRoute[];
   readonly rule: readonly ObservedRule[];
   readonly ipvs: ObservedIpvs;

@@ -3,9 +3,10 @@ import { KernelMonitor, type MonitorTopic } from '../../native/index.js';
 import type { Place } from '../plan/objects.js';
 import type { Machine } from './machine.js';
 
-/** Neighbours are left out: the kernel learns some all the time. */
-const topics: readonly MonitorTopic[] = ['link', 'address', 'route', 'rule', 'nftables'];
-const places: readonly Place[] = ['host', 'sandbox', 'fabric'];
+const common: readonly MonitorTopic[] = ['link', 'address', 'route', 'rule', 'nftables'];
+/** Neighbours, and forwarding entries with them, only in the fabric: elsewhere the kernel learns some all the time. */
+const topicsOf = { host: common, sandbox: common, fabric: [...common, 'neighbour'] } as const satisfies Partial<Record<Place, readonly MonitorTopic[]>>;
+const places = ['host', 'sandbox', 'fabric'] as const;
 
 export class Watcher {
   private readonly monitors = new Map<Place, { readonly inode: number; readonly monitor: KernelMonitor }>();
@@ -31,7 +32,7 @@ export class Watcher {
       try {
         const monitor = KernelMonitor.open({
           namespace,
-          topics,
+          topics: topicsOf[place],
           onChange: ({ topics: changed }) => this.onChange?.(`${place} changed${changed.size === 0 ? '' : ` (${[...changed].join(', ')})`}`),
           onError: () => this.monitors.delete(place),
         });
