@@ -5,7 +5,7 @@
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { conditionReasons } from './condition.js';
-import { schedulers } from './policy.js';
+import { schedulers, udpSchedulings } from './policy.js';
 import { protocols, type ClusterNode, type ClusterState, type Service, type Task } from './state.js';
 
 /** Far beyond what Swarm runs; what is larger is not a cluster but an attempt on our memory. */
@@ -22,6 +22,7 @@ const policySchema = z.strictObject({
   scheduler: z.enum(schedulers),
   affinitySeconds: z.int().positive().nullable(),
   drainMilliseconds: z.int().min(0),
+  udp: z.enum(udpSchedulings),
 });
 
 export const nodeSchema: z.ZodType<ClusterNode> = z.strictObject({ id, name, address, ready: z.boolean() });

@@ -43,8 +43,8 @@ function readIpvs(open: OpenPlace, plan: PlacePlan): ObservedIpvs {
       key: service.key,
       scheduler: service.scheduler,
       affinitySeconds: service.persistenceSeconds ?? null,
+      onePacket: service.onePacket,
       odd:
-        service.onePacket ||
         service.persistenceEngine !== undefined ||
         service.schedulerFlags.flag1 ||
         service.schedulerFlags.flag2 ||
@@ -152,12 +152,12 @@ function masquerading({ address, port, weight }: Destination): NewDestination {
   return { address, port, weight, forwarding: 'masquerade', upperThreshold: 0, lowerThreshold: 0 };
 }
 
-function settingsOf(key: ServiceKey, { scheduler, affinitySeconds }: VirtualService): NewVirtualService {
-  return { key, scheduler, persistenceSeconds: affinitySeconds ?? undefined };
+function settingsOf(key: ServiceKey, { scheduler, affinitySeconds, onePacket }: VirtualService): NewVirtualService {
+  return { key, scheduler, persistenceSeconds: affinitySeconds ?? undefined, onePacket };
 }
 
-function describeSettings({ scheduler, affinitySeconds }: Pick<ObservedVirtualService, 'scheduler' | 'affinitySeconds'>): string {
-  return affinitySeconds === null ? scheduler : `${scheduler}, affinity ${affinitySeconds} s`;
+function describeSettings({ scheduler, affinitySeconds, onePacket }: Pick<ObservedVirtualService, 'scheduler' | 'affinitySeconds' | 'onePacket'>): string {
+  return [scheduler, ...(affinitySeconds === null ? [] : [`affinity ${affinitySeconds} s`]), ...(onePacket ? ['one packet'] : [])].join(', ');
 }
 
 /** `tcp/8080 (mark 0x61f90)`; the same for plan and observation. */

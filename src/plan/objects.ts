@@ -112,6 +112,8 @@ export interface VirtualService {
   readonly fwmark: number;
   readonly scheduler: Scheduler;
   readonly affinitySeconds: number | null;
+  /** Each datagram is scheduled for itself (IP_VS_SVC_F_ONEPACKET); UDP only. */
+  readonly onePacket: boolean;
   readonly destinations: readonly Destination[];
 }
 

@@ -47,7 +47,7 @@ export function plan(state: ClusterState, context: PlanContext): NodePlan {
         return namespace === undefined ? [] : [planTask(task, namespace, targetsOf(task, ports), fabricMtu(context))];
       }),
     ],
-    ports: ports.map(({ spec: _, ...served }) => served),
+    ports: ports.map(({ spec: _, onePacket: __, ...served }) => served),
     conditions: [...state.conditions, ...collisions, ...conditions, ...taskConditions(state, context)],
   };
 }

@@ -4,11 +4,14 @@ import type { ClusterState, PublishedPort, Service, Task } from '../cluster/stat
 import type { PlanContext } from './context.js';
 import { fwmarkOf, portKey } from './fwmark.js';
 import type { Backend, ServedPort } from './node-plan.js';
+import { decideOnePacket } from './one-packet.js';
 import type { Peer } from './peers.js';
 
 /** A published port with what the places need of it. */
 export interface PlannedPort extends ServedPort {
   readonly spec: PublishedPort;
+  /** Each datagram is scheduled for itself; false where it was not asked for, or can't be done. */
+  readonly onePacket: boolean;
 }
 
 export interface PlannedPorts {
@@ -46,6 +49,7 @@ export function planPorts(state: ClusterState, context: PlanContext, reachable: 
     } else {
       taken.set(key, {
         spec: port,
+        onePacket: false,
         protocol: port.protocol,
         published: port.published,
         fwmark: fwmarkOf(port.protocol, port.published),
@@ -56,7 +60,8 @@ export function planPorts(state: ClusterState, context: PlanContext, reachable: 
       });
     }
   }
-  return { ports: [...taken.values()].sort((a, b) => a.fwmark - b.fwmark), conditions };
+  const decided = decideOnePacket([...taken.values()].sort((a, b) => a.fwmark - b.fwmark));
+  return { ports: decided.ports, conditions: [...conditions, ...decided.conditions] };
 }
 
 /**

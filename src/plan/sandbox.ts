@@ -9,6 +9,7 @@ import { fabricSandboxDevice, hostGatewayPort, sandboxFabricDevice, sandboxGatew
 import type { PlacePlan } from './node-plan.js';
 import type { IpvsTimeouts, Sysctl, VirtualService } from './objects.js';
 import { fabricMtu } from './fabric.js';
+import { replyTranslations, replyZones } from './one-packet.js';
 import type { Peer } from './peers.js';
 import { mainTable, placePlan, routerSysctls } from './place.js';
 import type { PlannedPort } from './ports.js';
@@ -61,10 +62,12 @@ export function planSandbox(context: PlanContext, router: string, peers: readonl
           table: 'nat',
           chain: 'POSTROUTING',
           policy: 'ACCEPT',
-          rules: ports
-            .filter((port) => port.spec.policy.sourceAddress === 'snat')
-            .map((port) => rules.translateSource(port.fwmark, router)),
+          rules: [
+            ...ports.filter((port) => port.spec.policy.sourceAddress === 'snat').map((port) => rules.translateSource(port.fwmark, router)),
+            ...replyTranslations(ports, address),
+          ],
         },
+        ...replyZones(ports),
       ],
       guests: [],
     },
@@ -78,6 +81,7 @@ function virtualService(port: PlannedPort): VirtualService {
     fwmark: port.fwmark,
     scheduler: port.spec.policy.scheduler,
     affinitySeconds: port.spec.policy.affinitySeconds,
+    onePacket: port.onePacket,
     destinations: port.backends.map(({ address, port: number, weight }) => ({ address, port: number, weight })),
   };
 }
@@ -87,7 +91,11 @@ function ipvsSysctls(kernelRelease: string): Sysctl[] {
   return [
     // Connection tracking sees IPVS's connections: `snat` translates them, and replies count as ESTABLISHED.
     { path: 'net/ipv4/vs/conntrack', value: '1' },
-    // A removed real server's connections end at once instead of hanging, and its persistence templates with them.
+    // A removed real server's connections end at once instead of hanging, and its persistence templates with them. So do
+    // UDP flows, whose clients would go on sending to nobody: IPVS takes its entry and connection tracking's away
+    // (ip_vs_conn_expire() calls ip_vs_conn_drop_conntrack()), and the flow's next datagram is scheduled anew. Since
+    // Linux 5.9 (commit 04231e52d355) within a tick of the removal, before that at the cost of the flow's next datagram.
+    // The fabric's entry names the removed task; the flow's new one is another entry, so it needs no deletion.
     { path: 'net/ipv4/vs/expire_nodest_conn', value: '1' },
     { path: 'net/ipv4/vs/expire_quiescent_template', value: '1' },
     // Below 5.9 a reused client port waits a second for conntrack (commit f0a5e4d7a594 of the kernel); 0 avoids that.

@@ -1,7 +1,7 @@
 /** A Docker service: its published ports with their policy, and how its tasks are addressed. */
 import { readLabels } from '../labels.js';
 import { byProtocolAndNumber, type PortMapping } from '../policy-grammar/publish.js';
-import { asConditions, policyOfPort, problemsOfOverrides, type Problem, type ServicePolicy } from '../policy-grammar/service-policy.js';
+import { asConditions, policyOfPort, problemsOfOverrides, problemsOfUdp, type Problem, type ServicePolicy } from '../policy-grammar/service-policy.js';
 import type { Condition } from '../condition.js';
 import { defaultPortPolicy } from '../policy.js';
 import { longestDuration } from '../policy-grammar/values.js';
@@ -29,7 +29,7 @@ export function convertService(raw: RawObject, known: NetworksById): { converted
     policy.network !== null ? { kind: 'named', name: policy.network } : bySwarm.length > 0 ? { kind: 'ingress' } : { kind: 'only overlay' };
   const byLabel = labelPorts(policy, bySwarm, rule, problems);
   const mappings = [...bySwarm, ...byLabel];
-  problems.push(...problemsOfOverrides(policy, mappings));
+  problems.push(...problemsOfOverrides(policy, mappings), ...problemsOfUdp(policy, mappings));
 
   const ports = [
     ...withPolicy(bySwarm, 'swarm', policy),

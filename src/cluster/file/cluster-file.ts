@@ -4,7 +4,7 @@ import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node as YamlNo
 import { quoteForPeople } from '../condition.js';
 import { didYouMean } from '../../configuration/did-you-mean.js';
 import {
-  asConditions, policyOfPort, problemsOfOverrides, readServicePolicy, type PolicyEntry, type PortScope, type Problem,
+  asConditions, policyOfPort, problemsOfOverrides, problemsOfUdp, readServicePolicy, type PolicyEntry, type PortScope, type Problem,
 } from '../policy-grammar/service-policy.js';
 import { parsePort, parseWhole } from '../policy-grammar/values.js';
 import { policyKeys } from '../policy-grammar/keys.js';
@@ -78,7 +78,7 @@ class ClusterFileReader {
     }
     if (endpoints === undefined) this.fail(name.offset, `expected endpoints in ${where}; write endpoints: [] if there are none`);
     const policy = readServicePolicy(entries, problems);
-    const allProblems = [...policy.problems, ...problemsOfOverrides(policy, policy.publish)];
+    const allProblems = [...policy.problems, ...problemsOfOverrides(policy, policy.publish), ...problemsOfUdp(policy, policy.publish)];
     const id = name.text;
     const ports = policy.enabled
       ? policy.publish.flatMap((mapping) => {

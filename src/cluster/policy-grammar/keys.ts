@@ -1,5 +1,5 @@
 /** The keys of the policy grammar: which there are, what each may be, and which features are built. */
-import { schedulers, type PortPolicy, type Scheduler, type SourceAddress } from '../policy.js';
+import { schedulers, udpSchedulings, type PortPolicy, type Scheduler, type SourceAddress, type UdpScheduling } from '../policy.js';
 import { parseList, type Parsed } from './parsed.js';
 import { parsePublish, type PortMapping } from './publish.js';
 import {
@@ -93,7 +93,11 @@ export const keyGrammars = {
     take: (value, { policy }) => Object.assign(policy, { drainMilliseconds: value } satisfies Partial<PortPolicy>),
     otherwise: 'removed tasks drain for 10m, the default',
   }),
-  udp: key({ parse: parseWord(['flow', 'one-packet']), otherwise: 'udp is balanced by flow' }),
+  udp: key({
+    parse: parseWord<UdpScheduling>(udpSchedulings),
+    take: (value, { policy }) => Object.assign(policy, { udp: value } satisfies Partial<PortPolicy>),
+    otherwise: 'udp is balanced by flow, the default',
+  }),
   weight: key({ parse: parseNumber(1, 65535), otherwise: 'every task has weight 1' }),
   bind: key({ parse: (text) => parseList(text, parseAddressOrInterface), otherwise: 'the port is open on every local address' }),
   allow: key({ parse: (text) => parseList(text, parseCidr), otherwise: 'every client may reach the port' }),

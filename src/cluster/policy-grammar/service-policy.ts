@@ -96,6 +96,19 @@ export function problemsOfOverrides(service: ServicePolicy, ports: readonly Port
     }));
 }
 
+/** `udp=one-packet` where no datagram will ever come. */
+export function problemsOfUdp(service: ServicePolicy, ports: readonly PortMapping[]): Problem[] {
+  const isUdp = ({ protocol }: PortMapping): boolean => protocol === 'udp';
+  const misplaced = (where: string): Problem => ({ reason: 'BadPolicy', message: `${where}: expected a udp port, and there is none; udp=one-packet has no effect` });
+  const ofPorts = service.overrides
+    .filter((o) => o.policy.udp === 'one-packet')
+    // A number that is not published at all is told already.
+    .map((o) => ({ where: o.where, named: ports.filter(({ protocol, published }) => o.port === published && (o.protocol === null || o.protocol === protocol)) }))
+    .filter(({ named }) => named.length > 0 && !named.some(isUdp));
+  const ofService = service.policy.udp === 'one-packet' && !ports.some(isUdp) ? [misplaced('udp')] : [];
+  return [...ofService, ...ofPorts.map(({ where }) => misplaced(where))];
+}
+
 export function asConditions(problems: readonly Problem[], object: ConditionObject): Condition[] {
   return problems.map(({ reason, message }) => ({ reason, object, message }));
 }

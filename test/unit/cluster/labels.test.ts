@@ -2,7 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { readLabels } from '../../../src/cluster/labels.js';
 import { defaultPortPolicy } from '../../../src/cluster/policy.js';
-import { policyOfPort, problemsOfOverrides } from '../../../src/cluster/policy-grammar/service-policy.js';
+import { policyOfPort, problemsOfOverrides, problemsOfUdp } from '../../../src/cluster/policy-grammar/service-policy.js';
 
 // Properties are tried hundreds of times: a busy machine is slow, not wrong.
 jest.setTimeout(60_000);
@@ -23,13 +23,14 @@ describe('labels that are right', () => {
       'routemesh.scheduler': 'wlc',
       'routemesh.affinity': '600',
       'routemesh.drain': '1m30s',
+      'routemesh.udp': 'one-packet',
     });
 
     expect(policy).toEqual({
       ...served,
       publish: [{ protocol: 'tcp', published: 8080, target: 80 }],
       network: 'shop_front',
-      policy: { sourceAddress: 'snat', scheduler: 'wlc', affinitySeconds: 600, drainMilliseconds: 90_000 },
+      policy: { sourceAddress: 'snat', scheduler: 'wlc', affinitySeconds: 600, drainMilliseconds: 90_000, udp: 'one-packet' },
     });
   });
 
@@ -80,7 +81,6 @@ describe('labels that are wrong', () => {
     ['routemesh.publish', '90-80:90-80', 'BadPolicy', 'the lower one first'],
     ['routemesh.publish', '80-90:80', 'BadPolicy', 'as many target ports'],
     ['routemesh.publish', '1-65535:1-65535', 'BadPolicy', 'at most 1024 ports'],
-    ['routemesh.udp', 'one-packet', 'UnsupportedPolicy', 'udp is not built yet; udp is balanced by flow'],
     ['routemesh.udp', 'two-packet', 'BadPolicy', 'flow, one-packet'],
     ['routemesh.weight', '3', 'UnsupportedPolicy', 'every task has weight 1'],
     ['routemesh.weight', '65536', 'BadPolicy', 'from 1 to 65535'],
@@ -135,6 +135,16 @@ describe('labels that are wrong', () => {
     const messages = problemsOfOverrides(policy, [{ protocol: 'tcp', published: 8080, target: 80 }]).map(({ message }) => message);
 
     expect(messages).toEqual([expect.stringContaining('got 80;'), expect.stringContaining('got 8080/udp;')]);
+  });
+
+  test('one-packet where no datagram will ever come is told, for the service and for a port', () => {
+    const tcp = { protocol: 'tcp', published: 8080, target: 80 } as const;
+    const udp = { protocol: 'udp', published: 53, target: 53 } as const;
+    const problems = (labels: Record<string, string>, ports: Parameters<typeof problemsOfUdp>[1]) => problemsOfUdp(readLabels(labels), ports).map(({ message }) => message);
+
+    expect(problems({ 'routemesh.udp': 'one-packet' }, [tcp])).toEqual([expect.stringContaining('no effect')]);
+    expect(problems({ 'routemesh.8080.udp': 'one-packet' }, [tcp, udp])).toEqual([expect.stringContaining('"routemesh.8080.udp"')]);
+    expect(problems({ 'routemesh.udp': 'one-packet', 'routemesh.53.udp': 'one-packet' }, [tcp, udp])).toEqual([]);
   });
 
   test.each(['80:80\n', '80:80 -j ACCEPT', '"; rm -rf /', `${'9'.repeat(10_000)}`, '80:80\u202e', '\ud800', '$(reboot):80'])(

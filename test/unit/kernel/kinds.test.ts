@@ -25,6 +25,7 @@ describe('ipvs', () => {
     ['a virtual service deleted: it comes with its real servers', (one) => (isWeb(one) ? null : one), ['sandbox: add virtual service tcp/8080 (mark 0x61f90) rr', 'sandbox: add destination 10.0.0.5:80 of tcp/8080 (mark 0x61f90) weight 1', 'sandbox: add destination 10.0.0.6:80 of tcp/8080 (mark 0x61f90) weight 1']],
     ['a foreign virtual service', (one) => (isWeb(one) ? one : { ...one, key: { kind: 'address', protocol: 'tcp', address: '9.9.9.9', port: 1 } }), ['sandbox: add virtual service udp/53 (mark 0x110035) rr', 'sandbox: add destination 10.0.0.7:5353 of udp/53 (mark 0x110035) weight 1', 'sandbox: remove virtual service tcp 9.9.9.9:1']],
     ['scheduler and affinity', (one) => (isWeb(one) ? { ...one, scheduler: 'wlc', affinitySeconds: 60 } : one), ['sandbox: change virtual service tcp/8080 (mark 0x61f90) rr (was wlc, affinity 60 s)']],
+    ['one-packet scheduling, which scatters a flow over all tasks', (one) => (isWeb(one) ? one : { ...one, onePacket: true }), ['sandbox: change virtual service udp/53 (mark 0x110035) rr (was rr, one packet)']],
   ])('%s', (_what, meddle, expected) => {
     expect(differences('sandbox', services(meddle))).toEqual(expected);
   });

@@ -46,6 +46,7 @@ describe('sandbox', () => {
         fwmark: 0x61f90,
         scheduler: 'rr',
         affinitySeconds: null,
+        onePacket: false,
         destinations: [
           { address: '10.0.0.5', port: 80, weight: 1 },
           { address: '10.0.0.6', port: 80, weight: 1 },
