@@ -52,8 +52,13 @@ const kernelHintMilliseconds = 300;
 const echoMilliseconds = 1_000;
 const echoHintMilliseconds = 3_000;
 const kernelHint = 'kernel hint';
+/**
+ * Kinds of reasons for which the kernel itself must be looked at. For all others what the last plan left there is known,
+ * and only what the new plan changes is applied: in the middle of a rolling update a whole look comes too late.
+ */
+const reasonsToLook: ReadonlySet<string> = new Set([kernelHint, 'resync', 'retry']);
 export class Controller {
-  private readonly queue = new SyncQueue((reason) => this.syncSafely(reason));
+  private readonly queue = new SyncQueue((reason, kinds) => this.syncSafely(reason, kinds));
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 30_000 });
   private readonly drains = new DrainKeeper();
   private readonly conditions: ConditionLog;
@@ -132,10 +137,11 @@ export class Controller {
     this.queue.requestWithin(isEcho ? echoHintMilliseconds : kernelHintMilliseconds, what, kernelHint);
   }
 
-  private async syncSafely(reason: string): Promise<void> {
+  private async syncSafely(reason: string, kinds: ReadonlySet<string>): Promise<void> {
     const began = performance.now();
     // This look serves what was hinted at before it.
-    this.queue.cancel(kernelHint);
+    const mustLook = [...kinds].some((kind) => reasonsToLook.has(kind));
+    if (mustLook) this.queue.cancel(kernelHint);
     let result: ApplyResult = { applied: [], failed: [] };
     let broken: Error | null = null;
     try {
@@ -145,7 +151,7 @@ export class Controller {
         this.conditions.replace(this.cluster.conditions());
         return;
       }
-      result = await this.sync(state, localTasks, reason);
+      result = await this.sync(state, localTasks, reason, mustLook);
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
@@ -153,7 +159,7 @@ export class Controller {
     this.finish(reason, performance.now() - began, result, broken);
   }
 
-  private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string): Promise<ApplyResult> {
+  private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string, mustLook: boolean): Promise<ApplyResult> {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, this.drainFacts(localTasks));
     const shed = await this.shed(served, localTasks);
@@ -164,7 +170,10 @@ export class Controller {
     this.currentPlan = next;
     this.lastContext = context;
 
-    const changes = await kernel.difference(next);
+    const changes =
+      this.lastApplied !== null && !mustLook
+        ? kernel.differenceFrom(this.lastApplied, next).filter((change) => !shed.some((done) => isSame(done, change)))
+        : await kernel.difference(next);
     const repairs = changes.filter((change) => isRepair(change, this.lastApplied, next));
     const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
     const result: ApplyResult = { applied: [...shed, ...applied], failed };
@@ -261,4 +270,8 @@ export class Controller {
   private syncFailed(message: string): Condition {
     return { reason: 'SyncFailed', object: { kind: 'node', id: this.options.node.id, name: this.options.node.name }, message };
   }
+}
+
+function isSame(one: Change, other: Change): boolean {
+  return one.kind === other.kind && one.place === other.place && one.key === other.key && one.summary === other.summary;
 }

@@ -12,24 +12,24 @@ import PQueue from 'p-queue';
 export class SyncQueue {
   private readonly queue = new PQueue({ concurrency: 1 });
   private readonly timers = new Map<string, { readonly timer: NodeJS.Timeout; readonly at: number }>();
-  private waiting: Set<string> | null = null;
+  private waiting: Map<string, Set<string>> | null = null;
   private closed = false;
 
-  /** `sync` gets the reasons for which it runs, joined; it must not reject. */
-  constructor(private readonly sync: (reason: string) => Promise<void>) {}
+  /** `sync` gets the reasons for which it runs, joined, and their kinds; it must not reject. */
+  constructor(private readonly sync: (reason: string, kinds: ReadonlySet<string>) => Promise<void>) {}
 
   /** Look again, as soon as the running sync is over. */
-  request(reason: string): void {
+  request(reason: string, kind = reason): void {
     if (this.closed) return;
     if (this.waiting !== null) {
-      this.waiting.add(reason);
+      this.waiting.set(reason, (this.waiting.get(reason) ?? new Set()).add(kind));
       return;
     }
-    this.waiting = new Set([reason]);
+    this.waiting = new Map([[reason, new Set([kind])]]);
     void this.queue.add(async () => {
-      const reasons = this.waiting ?? new Set();
+      const waiting = this.waiting ?? new Map<string, Set<string>>();
       this.waiting = null;
-      await this.sync([...reasons].join(', '));
+      await this.sync([...waiting.keys()].join(', '), new Set([...waiting.values()].flatMap((kinds) => [...kinds])));
     });
   }
 
@@ -39,7 +39,7 @@ export class SyncQueue {
     this.cancel(kind);
     const timer = setTimeout(() => {
       this.timers.delete(kind);
-      this.request(reason);
+      this.request(reason, kind);
     }, milliseconds);
     this.timers.set(kind, { timer, at: performance.now() + milliseconds });
   }
