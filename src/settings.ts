@@ -36,7 +36,18 @@ export interface Settings {
   readonly stateFolder: string;
   /** Unix socket that `status` and others ask. */
   readonly controlSocket: string;
+  /** How managers tell the other nodes of the cluster. */
+  readonly relay: RelaySettings;
   readonly log: LogOptions;
+}
+
+export interface RelaySettings {
+  /** TCP port on which managers serve; the same on every node. */
+  readonly port: number;
+  /** IPv4 address on which this node serves while it is a manager; null: the one by which Swarm knows it. */
+  readonly address: string | null;
+  /** PEM files instead of Swarm's own, as an autolocked manager needs them; null: Swarm's. */
+  readonly certificates: { readonly certificate: string; readonly key: string; readonly authority: string } | null;
 }
 
 export const defaultSettings: Settings = {
@@ -44,10 +55,11 @@ export const defaultSettings: Settings = {
   node: null,
   names: { sandbox: 'mesh_sbox', fabric: 'mesh_fabric', gatewayBridge: 'mesh_gwbridge', chain: 'MESH-INGRESS' },
   gatewaySubnet: '172.30.0.0/24',
-  reservedPorts: ['tcp/22', 'tcp/2377', 'tcp/7946', 'udp/7946', 'udp/4789', 'udp/4798'],
+  reservedPorts: ['tcp/22', 'tcp/2377', 'tcp/7946', 'udp/7946', 'udp/4789', 'tcp/4798', 'udp/4798'],
   resyncMilliseconds: 10_000,
   peerTimeoutMilliseconds: 1_000,
   stateFolder: '/var/lib/routemesh',
   controlSocket: '/run/routemesh/control.sock',
+  relay: { port: 4798, address: null, certificates: null },
   log: { level: 'info', format: 'auto' },
 };

@@ -6,32 +6,32 @@ import type { MeshKernel } from '../controller/mesh-kernel.js';
 import { silentLogger, type Logger } from '../log.js';
 import type { Settings } from '../settings.js';
 import { readVersion } from '../version.js';
-import { identityInFile, identityInSwarm, rememberedIdentity, type NodeIdentity } from './node-identity.js';
+import { identityInFile, membershipInSwarm, rememberedMembership, type NodeIdentity } from './node-identity.js';
 
 interface Cluster {
   readonly source: ClusterSource;
   readonly localTasks: LocalTasks;
-  /** Rejects with what to do where this node is not one that can be served. */
-  readonly identify: (signal: AbortSignal) => Promise<NodeIdentity>;
+  /** Which of the cluster's nodes this is. */
+  readonly node: NodeIdentity;
 }
 
 export interface Assembly extends Cluster {
   readonly kernel: MeshKernel;
 }
 
-/** For a look; nothing is followed. */
-export async function assemble(settings: Settings): Promise<Assembly> {
-  const [cluster, kernel] = await Promise.all([clusterOf(settings, silentLogger), openKernel(settings)]);
-  return { ...cluster, kernel };
+/** For a look; nothing is followed. Rejects with what to do where this node is not one that can be served. */
+export async function assemble(settings: Settings, signal: AbortSignal): Promise<Assembly> {
+  const cluster = await clusterOf(settings, silentLogger, signal);
+  return { ...cluster, kernel: await openKernel(settings) };
 }
 
+/** Rejects as `assemble` does. */
 export async function assembleController(settings: Settings, logger: Logger, signal: AbortSignal): Promise<Controller> {
-  const [{ Controller }, { SavedState }, { source, localTasks, identify }] = await Promise.all([
+  const [{ Controller }, { SavedState }, { source, localTasks, node }] = await Promise.all([
     import('../controller/controller.js'),
     import('../cluster/saved-state.js'),
-    clusterOf(settings, logger),
+    clusterOf(settings, logger, signal),
   ]);
-  const node = await identify(signal);
   const kernel = await openKernel(settings);
   return new Controller({ version: readVersion(), settings, node, source, localTasks, kernel, store: new SavedState(settings.stateFolder), logger });
 }
@@ -41,37 +41,51 @@ async function openKernel(settings: Settings): Promise<MeshKernel> {
   return Engine.open({ settings });
 }
 
-function clusterOf(settings: Settings, logger: Logger): Promise<Cluster> {
+function clusterOf(settings: Settings, logger: Logger, signal: AbortSignal): Promise<Cluster> {
   const { source } = settings;
-  return source.kind === 'docker' ? dockerCluster(source.socket, settings, logger) : fileCluster(source.path, settings);
+  return source.kind === 'docker' ? swarmCluster(source.socket, settings, logger, signal) : fileCluster(source.path, settings, signal);
 }
 
-async function dockerCluster(socket: string, settings: Settings, logger: Logger): Promise<Cluster> {
-  const [{ dockerSource }, { dockerLocalTasks }, { dockerSwarmInfo }, { DockerTimeoutError, DockerUnreachableError }] = await Promise.all([
-    import('../cluster/docker/docker-source.js'),
-    import('../cluster/docker/local-tasks.js'),
-    import('../cluster/docker/swarm-info.js'),
-    import('../cluster/docker/errors.js'),
-  ]);
-  return {
-    source: dockerSource({ socket, logger }),
-    localTasks: dockerLocalTasks({ socket, logger }),
-    identify: (signal) =>
-      rememberedIdentity(
-        async () => identityInSwarm(await dockerSwarmInfo({ socket }, signal)),
-        settings.stateFolder,
-        (error) => error instanceof DockerUnreachableError || error instanceof DockerTimeoutError,
-        logger,
-      ),
-  };
+/** A node that knows what it was need not wait for long: `docker info` took over 20 s on a loaded machine. */
+const patienceMilliseconds = { unknown: 60_000, remembered: 20_000, running: 30_000 };
+
+async function swarmCluster(socket: string, settings: Settings, logger: Logger, signal: AbortSignal): Promise<Cluster> {
+  const [{ dockerSource }, { dockerLocalTasks }, { dockerSwarmInfo }, { MembershipFile }, { swarmSource }, { CredentialStore }, { swarmCertificates }, { relaySource }, { RelayPublisher }] =
+    await Promise.all([
+      import('../cluster/docker/docker-source.js'),
+      import('../cluster/docker/local-tasks.js'),
+      import('../cluster/docker/swarm-info.js'),
+      import('../cluster/swarm/membership-file.js'),
+      import('../cluster/swarm/swarm-source.js'),
+      import('../cluster/relay/credential-store.js'),
+      import('../cluster/relay/certificates.js'),
+      import('../cluster/relay/relay-source.js'),
+      import('../server/relay-publisher.js'),
+    ]);
+  const file = new MembershipFile(settings.stateFolder);
+  const requestMilliseconds = (await file.recall()) === null ? patienceMilliseconds.unknown : patienceMilliseconds.remembered;
+  const membership = await rememberedMembership(async () => membershipInSwarm(await dockerSwarmInfo({ socket, requestMilliseconds }, signal)), file, logger);
+
+  const { port, address, certificates } = settings.relay;
+  const credentials = new CredentialStore({ paths: certificates ?? swarmCertificates(membership.dockerRoot), logger });
+  const source = swarmSource({
+    membership,
+    ask: (asking) => dockerSwarmInfo({ socket, requestMilliseconds: patienceMilliseconds.running }, asking),
+    remember: (now) => file.remember(now),
+    docker: dockerSource({ socket, logger }),
+    relay: (managers, onlyAvailable) =>
+      relaySource({ managers: () => managers().map((manager) => ({ ...manager, port })), credentials: () => credentials.current, onlyAvailable, logger }),
+    credentials,
+    publisher: new RelayPublisher({ port, credentials, logger }),
+    relayAddress: address,
+    logger,
+  });
+  return { source, localTasks: dockerLocalTasks({ socket, logger }), node: { id: membership.nodeId, name: membership.name } };
 }
 
-async function fileCluster(path: string, settings: Settings): Promise<Cluster> {
+async function fileCluster(path: string, settings: Settings, signal: AbortSignal): Promise<Cluster> {
   const [{ fileSource }, { fileLocalTasks }] = await Promise.all([import('../cluster/file/file-source.js'), import('../cluster/file/local-tasks.js')]);
   const source = fileSource({ path });
-  return {
-    source,
-    localTasks: fileLocalTasks({ path, node: settings.node ?? hostname() }),
-    identify: (signal) => identityInFile(settings, source, signal),
-  };
+  const localTasks = fileLocalTasks({ path, node: settings.node ?? hostname() });
+  return { source, localTasks, node: await identityInFile(settings, source, signal) };
 }

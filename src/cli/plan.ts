@@ -16,10 +16,9 @@ import { countChanges, renderPlan } from './plan-view.js';
 
 export async function runPlan(settings: Settings, json: boolean, output: Output): Promise<number> {
   const { assemble } = await import('./assembly.js');
-  const { source, localTasks, identify, kernel } = await assemble(settings);
+  const signal = AbortSignal.timeout(60_000);
+  const { source, localTasks, node, kernel } = await assemble(settings, signal);
   try {
-    const signal = AbortSignal.timeout(60_000);
-    const node = await identify(signal);
     const [held, deadPeers] = await Promise.all([portsHeldByController(settings), deadPeersOfController(settings)]);
     const { changes, unread, nodePlan } = await computePlan({ settings, node, source, localTasks, kernel, held, deadPeers }, signal);
     if (json) writeJson(output, { node, counts: countChanges(changes), changes: changes.map(toJson), unread, conditions: nodePlan.conditions, plan: nodePlan });

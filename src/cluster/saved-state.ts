@@ -4,11 +4,12 @@
  * The file is written whole beside the old one and renamed over it, so that a crash leaves one or the other; what is
  * read back is checked as strictly as any stranger's words.
  */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { findInconsistency, stateSchema } from './state-schema.js';
 import type { ClusterState } from './state.js';
+import { writeAtomically } from './write-atomically.js';
 
 /** Raised with every change of ClusterState that an older or newer controller would read wrongly. */
 const version = 1;
@@ -88,32 +89,5 @@ async function readBounded(path: string): Promise<string> {
     return await readFile(file, 'utf8');
   } finally {
     await file.close();
-  }
-}
-
-async function writeAtomically(path: string, text: string): Promise<void> {
-  const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: 0o755 });
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    // Whatever a crash left behind is not ours to trust: `wx` makes a new file, never follows a link.
-    await rm(temporary, { force: true });
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw error;
-  }
-  const directory = await open(folder, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }

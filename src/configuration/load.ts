@@ -93,6 +93,10 @@ function contradictions(merged: Layer): string[] {
   if (merged.source === 'docker' && merged.clusterFile !== undefined) {
     problems.push('The source is docker, but clusterFile is given too. Leave out one of them.');
   }
+  const ownCertificates = [merged.relayCertificate, merged.relayKey, merged.relayAuthority];
+  if (ownCertificates.some((path) => path !== undefined) && ownCertificates.includes(undefined)) {
+    problems.push('Expected relayCertificate, relayKey and relayAuthority together: a certificate, its key, and the authority that signed it.');
+  }
   const settings = toSettings(merged);
   const { sandbox, fabric } = settings.names;
   if (sandbox === fabric) problems.push(`Expected sandbox and fabric to have different names, got ${quoteForPeople(sandbox)} for both.`);
@@ -116,7 +120,17 @@ function toSettings(merged: Layer): Settings {
     peerTimeoutMilliseconds: merged.peerTimeout ?? defaultSettings.peerTimeoutMilliseconds,
     stateFolder: merged.stateFolder ?? defaultSettings.stateFolder,
     controlSocket: merged.controlSocket ?? defaultSettings.controlSocket,
+    relay: toRelay(merged),
     log: { level: merged.logLevel ?? defaultSettings.log.level, format: merged.logFormat ?? defaultSettings.log.format },
+  };
+}
+
+function toRelay({ relayPort, relayAddress, relayCertificate, relayKey, relayAuthority }: Layer): Settings['relay'] {
+  const own = relayCertificate !== undefined && relayKey !== undefined && relayAuthority !== undefined;
+  return {
+    port: relayPort ?? defaultSettings.relay.port,
+    address: relayAddress ?? defaultSettings.relay.address,
+    certificates: own ? { certificate: relayCertificate, key: relayKey, authority: relayAuthority } : null,
   };
 }
 

@@ -5,7 +5,7 @@
 import { logFormats, logLevels } from '../log.js';
 import { defaultSettings } from '../settings.js';
 import { oneOf, type Schema } from './schema.js';
-import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, portList, shortDuration, socketPath } from './values.js';
+import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, ipv4Address, portList, portNumber, shortDuration, socketPath } from './values.js';
 
 /** Keys of the configuration file; a layer (flags, environment, file) holds some of them. */
 export const configurationSchemas = {
@@ -23,6 +23,11 @@ export const configurationSchemas = {
   peerTimeout: shortDuration,
   stateFolder: absolutePath,
   controlSocket: socketPath,
+  relayPort: portNumber,
+  relayAddress: ipv4Address,
+  relayCertificate: absolutePath,
+  relayKey: absolutePath,
+  relayAuthority: absolutePath,
   logLevel: oneOf(logLevels),
   logFormat: oneOf(logFormats),
 };
@@ -55,6 +60,11 @@ export const optionDescriptions: Readonly<Record<ConfigurationKey, OptionDescrip
   peerTimeout: { placeholder: 'DURATION', help: 'silence after which a peer gets no new connections', default: '1s' },
   stateFolder: { placeholder: 'PATH', help: 'what must outlive a restart', default: defaultSettings.stateFolder },
   controlSocket: { placeholder: 'PATH', help: 'unix socket that `status` asks', default: defaultSettings.controlSocket },
+  relayPort: { placeholder: 'PORT', help: 'TCP port on which managers tell other nodes; the same on all', default: String(defaultSettings.relay.port) },
+  relayAddress: { placeholder: 'ADDRESS', help: 'IPv4 address on which a manager serves the relay', default: 'the one by which Swarm knows the node' },
+  relayCertificate: { placeholder: 'PATH', help: "PEM certificate of this node instead of Swarm's", default: "Swarm's" },
+  relayKey: { placeholder: 'PATH', help: 'PEM key of relayCertificate', default: "Swarm's" },
+  relayAuthority: { placeholder: 'PATH', help: "PEM authority that signed every node's relayCertificate", default: "Swarm's" },
   logLevel: { placeholder: logLevels.join('|'), help: 'least important lines to log', default: defaultSettings.log.level },
   logFormat: { placeholder: logFormats.join('|'), help: 'auto: pretty on a terminal, else JSON', default: defaultSettings.log.format },
 };

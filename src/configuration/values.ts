@@ -5,7 +5,7 @@
 import { isAbsolute } from 'node:path';
 import { isIPv4 } from 'node:net';
 import { protocols } from '../cluster/state.js';
-import { text, textList } from './schema.js';
+import { Schema, text, textList } from './schema.js';
 
 /** IFNAMSIZ of linux/if.h is 16 with the closing NUL. */
 const longestInterfaceName = 15;
@@ -115,3 +115,14 @@ function durationBetween(shortest: number, longest: number, expected: string) {
 export const duration = durationBetween(1000, 3_600_000, 'a duration with its unit, from 1s to 1h, such as 2500ms, 10s or 5m');
 
 export const shortDuration = durationBetween(200, 60_000, 'a duration with its unit, from 200ms to 1m, such as 500ms or 2s');
+
+const portExample = 'a port from 1 to 65535, such as 4798';
+
+/** A YAML number, or the word that a flag or the environment gives. */
+export const portNumber = new Schema<number>((value) => {
+  const word = typeof value === 'number' ? String(value) : value;
+  if (typeof word !== 'string' || !/^[1-9]\d{0,4}$/.test(word) || Number(word) > 65535) return { expected: portExample };
+  return { accepted: Number(word) };
+});
+
+export const ipv4Address = text("one of the node's own IPv4 addresses, such as 192.168.56.11", (value) => isIPv4(value) && !/^(0|22[4-9]|2[3-5]\d)\./.test(value));

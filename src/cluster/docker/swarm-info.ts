@@ -1,5 +1,6 @@
 /** What this node's Docker says of its own place in the Swarm; managers and workers both know that much. */
 import { isIPv4 } from 'node:net';
+import { isAbsolute } from 'node:path';
 import { DockerClient, type DockerClientOptions } from './client.js';
 import { field, idOf, listOf, nameOf, textOf } from './json.js';
 import type { RawObject } from './raw.js';
@@ -15,10 +16,16 @@ export interface SwarmInfo {
   readonly clusterId: string | null;
   readonly hostName: string;
   readonly dockerVersion: string;
+  /** Docker's folder, `/var/lib/docker`: Swarm's certificates are below it. */
+  readonly dockerRoot: string;
   /** Where a worker finds its managers. */
   readonly managers: readonly { readonly nodeId: string; /** `host:port` of swarmkit. */ readonly address: string }[];
   /** What Docker itself says is wrong; empty when nothing is. */
   readonly error: string;
+}
+
+function rootOf(path: string | null): string {
+  return path !== null && isAbsolute(path) && !/\p{Cc}/u.test(path) ? path : '/var/lib/docker';
 }
 
 /** `docker info` gathers much more than this: on a loaded machine it took over 20 s. */
@@ -41,6 +48,7 @@ export function convertSwarmInfo(info: RawObject): SwarmInfo {
     address: isIPv4(address) ? address : null,
     clusterId: idOf(info, 'Swarm', 'Cluster', 'ID'),
     hostName: nameOf(info, 'Name') ?? '',
+    dockerRoot: rootOf(textOf(info, 'DockerRootDir')),
     dockerVersion: textOf(info, 'ServerVersion') ?? '',
     managers: listOf(info, 'Swarm', 'RemoteManagers').flatMap((manager) => {
       const id = idOf(manager, 'NodeID');

@@ -16,6 +16,8 @@ export interface CredentialStoreOptions {
 export class CredentialStore {
   private credentials: Credentials | null = null;
   private failure: Error | null = null;
+  /** The failure that the log knows of. */
+  private told: string | null = null;
   private readonly listeners = new Set<() => void>();
 
   constructor(private readonly options: CredentialStoreOptions) {}
@@ -28,9 +30,16 @@ export class CredentialStore {
 
   /** Reads once. Rejects with CertificateError. */
   async read(): Promise<Credentials> {
-    this.credentials = await readCredentials(this.options.paths);
-    this.failure = null;
-    return this.credentials;
+    try {
+      const now = await readCredentials(this.options.paths);
+      // The same object while nothing changed, so that others can tell by it.
+      if (this.credentials === null || !isSame(this.credentials, now)) this.credentials = now;
+      this.failure = null;
+      return this.credentials;
+    } catch (error) {
+      this.failure = error as CertificateError;
+      throw error;
+    }
   }
 
   /** Calls back after each change; the result ends it. */
@@ -51,12 +60,14 @@ export class CredentialStore {
     const before = this.credentials;
     try {
       const now = await this.read();
-      if (before !== null && isSame(before, now)) return;
+      this.told = null;
+      if (before === now) return;
       logger.info('The node’s certificate is read', { path: paths.certificate, node: now.nodeId, role: now.role, validTo: now.validTo.toISOString() });
     } catch (error) {
       const { message } = error as CertificateError;
-      if (this.failure?.message !== message) logger[before === null ? 'warn' : 'debug']('The node’s certificate can’t be used', { error });
-      this.failure = error as Error;
+      // With one that still is valid, this is a rotation in its middle more often than not.
+      if (this.told !== message) logger[before === null ? 'warn' : 'debug']('The node’s certificate can’t be used', { error });
+      this.told = message;
       if (before !== null) return;
     }
     for (const listener of this.listeners) listener();

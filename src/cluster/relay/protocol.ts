@@ -12,7 +12,6 @@ import { z } from 'zod';
 import { conditionSchema, findInconsistency, nodeSchema, serviceSchema, stateSchema, taskSchema } from '../state-schema.js';
 import type { ClusterState } from '../state.js';
 
-export const defaultRelayPort = 4798;
 export const statePath = '/v1/state';
 export const watchPath = '/v1/watch';
 

@@ -121,6 +121,12 @@ class RelayFollower {
 
   /** True: one manager was followed, and its stream has ended. */
   private async tryEach(signal: AbortSignal): Promise<boolean> {
+    try {
+      this.options.credentials();
+    } catch (error) {
+      this.teller.fail(error as Error);
+      return false;
+    }
     const errors: Error[] = [];
     let lost = false;
     for (const manager of this.inOrder()) {

@@ -46,6 +46,16 @@ describe('the layers of the configuration', () => {
     expect((await load({ environment: { ROUTEMESH_RESERVED_PORTS: 'tcp/22, udp/53' } })).reservedPorts).toEqual(['tcp/22', 'udp/53']);
   });
 
+  it('lets a node serve the relay elsewhere, and by certificates of its own, as an autolocked manager must', async () => {
+    const file = 'relayPort: 4799\nrelayCertificate: /etc/routemesh/node.crt\nrelayKey: /etc/routemesh/node.key\nrelayAuthority: /etc/routemesh/ca.crt\n';
+    expect((await load({ file, environment: { ROUTEMESH_RELAY_ADDRESS: '192.168.57.11' } })).relay).toEqual({
+      port: 4799,
+      address: '192.168.57.11',
+      certificates: { certificate: '/etc/routemesh/node.crt', key: '/etc/routemesh/node.key', authority: '/etc/routemesh/ca.crt' },
+    });
+    expect((await load({ flags: { relayPort: '4800' } })).relay.port).toBe(4800);
+  });
+
   it('reads the cluster from a file as soon as one is named', async () => {
     expect((await load({ flags: { clusterFile: '/etc/mesh.yaml' } })).source).toEqual({ kind: 'file', path: '/etc/mesh.yaml' });
   });
@@ -98,7 +108,7 @@ describe('what is wrong with a configuration', () => {
     await expect(loadSettings({ flags: {}, environment: {}, configurationPath: join(folder, 'none.yaml') })).rejects.toThrow(/There is no configuration file .*--config/);
   });
 
-  it.each(['source: file', 'source: docker\nclusterFile: /x', 'sandbox: same\nfabric: same'])('is a contradiction between settings: %j', async (file) => {
+  it.each(['source: file', 'source: docker\nclusterFile: /x', 'sandbox: same\nfabric: same', 'relayKey: /x'])('is a contradiction between settings: %j', async (file) => {
     expect(await problemsOf({ file })).toHaveLength(1);
   });
 });
@@ -110,6 +120,7 @@ describe('values that reach the kernel', () => {
     'gatewaySubnet: 172.030.0.0/24', 'gatewaySubnet: 172.30.0.1/24', 'gatewaySubnet: 172.30.0.0/31', 'gatewaySubnet: 0.0.0.0/0', 'gatewaySubnet: 127.0.0.0/8',
     'gatewaySubnet: 224.0.0.0/24', 'gatewaySubnet: 100.100.0.0/16', 'gatewaySubnet: "fd00::/64"', 'gatewaySubnet: 172.30.0.0/24 -j DROP',
     'reservedPorts: [tcp/0]', 'reservedPorts: [tcp/65536]', 'reservedPorts: [icmp/1]', 'reservedPorts: [22]', 'reservedPorts: tcp/22 udp/53',
+    'relayPort: 0', 'relayPort: 65536', 'relayPort: 4798/tcp', 'relayAddress: h1', 'relayAddress: 0.0.0.0', 'relayKey: node.key',
     'resync: 999ms', 'resync: 2h', 'resync: -1s', 'controlSocket: run/x.sock', `controlSocket: /${'a'.repeat(107)}`, 'stateFolder: "/a\\0b"',
   ])('are refused before they get there: %j', async (file) => {
     expect(await problemsOf({ file })).toHaveLength(1);

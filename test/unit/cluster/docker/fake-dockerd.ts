@@ -11,6 +11,7 @@ export type Failure = 'none' | 'error' | 'hang' | 'cut' | 'not a manager' | 'not
 
 export class FakeDockerd {
   cluster: RawCluster = { services: [], tasks: [], nodes: [], networks: [] };
+  info: unknown = {};
   containers = new Map<string, { taskId: string; pid: number }>();
   failure: Failure = 'none';
   /** For event streams only. */
@@ -104,6 +105,8 @@ export class FakeDockerd {
         return JSON.stringify(nodes);
       case '/networks':
         return JSON.stringify(networks);
+      case '/info':
+        return JSON.stringify(this.info);
       case '/containers/json':
         return JSON.stringify([...this.containers.keys()].map((Id) => ({ Id })));
       default: {

@@ -19,6 +19,7 @@ test('a manager knows itself, so that the controller knows which node it program
     address: '192.168.56.11',
     clusterId: '7ru3iubczmb0q6j8kaqttjpj9',
     hostName: 'h1',
+    dockerRoot: '/var/lib/docker',
     dockerVersion: '20.10.24+dfsg1',
     managers: [{ nodeId: 'vjcmyxzhouy4x2b4xdg4ber0v', address: '192.168.56.11:2377' }],
     error: '',

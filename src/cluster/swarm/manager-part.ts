@@ -1,0 +1,95 @@
+/**
+ * A manager's part: its own Docker is the source, and what it tells goes to the other nodes as well. While it fails
+ * (no quorum, hung, stopped) for longer than a moment, other managers are followed, where one's Docker answers.
+ */
+import type { Logger } from '../../log.js';
+import type { ClusterSource } from '../source.js';
+import type { Teller } from '../teller.js';
+import type { Publisher } from './publisher.js';
+
+export interface ManagerPartOptions {
+  readonly docker: ClusterSource;
+  /** The other managers' relays, only of those whose Docker answers. */
+  readonly others: ClusterSource;
+  readonly publisher: Publisher;
+  readonly teller: Teller;
+  readonly logger: Logger;
+  readonly patienceMilliseconds: number;
+}
+
+export class ManagerPart {
+  /** Why the own Docker does not answer; null while it does. */
+  private failure: Error | null = null;
+  private patience: NodeJS.Timeout | undefined;
+  /** Ends the following of others; null while nobody else is followed. */
+  private others: AbortController | null = null;
+  private othersAnswer = false;
+
+  constructor(private readonly options: ManagerPartOptions) {}
+
+  get description(): string {
+    const { docker, others } = this.options;
+    return this.othersAnswer ? `${docker.description} (fails; for now ${others.description})` : docker.description;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { docker, publisher, teller } = this.options;
+    try {
+      await docker.follow(
+        {
+          onState: (state, reason) => {
+            if (signal.aborted) return;
+            this.failure = null;
+            this.leaveOthers();
+            publisher.publish(state);
+            teller.tell(state, reason);
+          },
+          onUnavailable: (error) => {
+            if (signal.aborted) return;
+            publisher.setUnavailable();
+            if (this.failure === null) this.patience = setTimeout(() => this.followOthers(signal), this.options.patienceMilliseconds);
+            this.failure = error;
+            if (!this.othersAnswer) teller.fail(error);
+          },
+        },
+        signal,
+      );
+    } finally {
+      this.leaveOthers();
+      // Who is no manager any more does not know the cluster.
+      publisher.setUnavailable();
+    }
+  }
+
+  private followOthers(signal: AbortSignal): void {
+    const { others, teller, logger } = this.options;
+    const ending = new AbortController();
+    this.others = ending;
+    const over = AbortSignal.any([signal, ending.signal]);
+    others
+      .follow(
+        {
+          onState: (state, reason) => {
+            if (over.aborted) return;
+            if (!this.othersAnswer) logger.info('This manager’s own Docker does not answer; it follows another manager', { error: this.failure });
+            this.othersAnswer = true;
+            teller.tell(state, reason);
+          },
+          onUnavailable: () => {
+            if (over.aborted) return;
+            this.othersAnswer = false;
+            if (this.failure !== null) teller.fail(this.failure);
+          },
+        },
+        over,
+      )
+      .catch((error: unknown) => logger.error('Other managers can’t be followed', { error }));
+  }
+
+  private leaveOthers(): void {
+    clearTimeout(this.patience);
+    this.others?.abort();
+    this.others = null;
+    this.othersAnswer = false;
+  }
+}

@@ -1,0 +1,104 @@
+/** Opens, moves, renews and closes the relay of a node, as its part in the cluster and its certificate change. */
+import type { Credentials } from '../cluster/relay/certificates.js';
+import type { CredentialStore } from '../cluster/relay/credential-store.js';
+import type { ClusterState } from '../cluster/state.js';
+import type { Publisher } from '../cluster/swarm/publisher.js';
+import type { Logger } from '../log.js';
+import { RelayHistory } from './relay-history.js';
+import { startRelayServer, type RelayServer } from './relay-server.js';
+
+export interface RelayPublisherOptions {
+  readonly port: number;
+  readonly credentials: CredentialStore;
+  readonly logger: Logger;
+}
+
+export class RelayPublisher implements Publisher {
+  private readonly history = new RelayHistory();
+  private server: RelayServer | null = null;
+  private servedAddress: string | null = null;
+  private used: Credentials | null = null;
+  private wanted: string | null = null;
+  /** Why the relay is not open although it is wanted. */
+  private trouble: string | null = null;
+  private adapting: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: RelayPublisherOptions) {
+    options.credentials.onChange(() => void this.adapt());
+  }
+
+  get description(): string {
+    if (this.server === null) return this.trouble === null ? 'no relay' : `no relay: ${this.trouble}`;
+    const { address, followers } = this.server;
+    return `relay on ${address} (${followers} ${followers === 1 ? 'follower' : 'followers'})`;
+  }
+
+  publish(state: ClusterState): void {
+    this.history.publish(state);
+  }
+
+  setUnavailable(): void {
+    this.history.setAvailable(false);
+  }
+
+  serveOn(address: string | null): Promise<void> {
+    this.wanted = address;
+    return this.adapt();
+  }
+
+  /** One at a time: closing and opening take a while. */
+  private adapt(): Promise<void> {
+    this.adapting = this.adapting.then(() => this.adaptOnce());
+    return this.adapting;
+  }
+
+  private async adaptOnce(): Promise<void> {
+    const { wanted } = this;
+    const credentials = wanted === null ? null : this.usableCredentials();
+    if (this.server !== null && (credentials === null || wanted !== this.servedAddress)) await this.close();
+    if (wanted === null || credentials === null) return;
+    if (this.server === null) await this.open(wanted, credentials);
+    else if (credentials !== this.used) {
+      this.server.use(credentials);
+      this.used = credentials;
+    }
+  }
+
+  /** A node that was promoted has its new certificate a moment later. */
+  private usableCredentials(): Credentials | null {
+    try {
+      const credentials = this.options.credentials.current;
+      if (credentials.role === 'swarm-manager') return credentials;
+      this.tellTrouble('this node’s certificate is still a worker’s');
+    } catch (error) {
+      this.tellTrouble((error as Error).message);
+    }
+    return null;
+  }
+
+  private async open(address: string, credentials: Credentials): Promise<void> {
+    const { port, logger } = this.options;
+    try {
+      this.server = await startRelayServer({ address, port, credentials, history: this.history, logger });
+    } catch (error) {
+      this.tellTrouble(`${address}:${port} can't be listened on (${(error as Error).message}); see \`ss -ltnp sport = :${port}\``);
+      return;
+    }
+    this.servedAddress = address;
+    this.used = credentials;
+    this.trouble = null;
+    logger.info('Serving the relay', { address: this.server.address });
+  }
+
+  private async close(): Promise<void> {
+    const { server } = this;
+    this.server = null;
+    await server?.close();
+    this.options.logger.info('The relay is closed', { address: this.servedAddress });
+  }
+
+  private tellTrouble(trouble: string): void {
+    if (trouble !== this.trouble) this.options.logger.warn('The relay can’t be served yet', { error: trouble });
+    this.trouble = trouble;
+  }
+}

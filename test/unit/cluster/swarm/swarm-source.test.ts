@@ -1,0 +1,257 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dockerSource } from '../../../../src/cluster/docker/docker-source.js';
+import { dockerSwarmInfo } from '../../../../src/cluster/docker/swarm-info.js';
+import type { RelayRole } from '../../../../src/cluster/relay/certificates.js';
+import { CredentialStore } from '../../../../src/cluster/relay/credential-store.js';
+import { relaySource } from '../../../../src/cluster/relay/relay-source.js';
+import type { SwarmMembership } from '../../../../src/cluster/swarm/membership.js';
+import { NodeChangedError, swarmSource } from '../../../../src/cluster/swarm/swarm-source.js';
+import { Backoff } from '../../../../src/controller/backoff.js';
+import { RelayPublisher } from '../../../../src/server/relay-publisher.js';
+import { FakeDockerd } from '../docker/fake-dockerd.js';
+import { clusterJson, ingress, serviceJson, taskJson, tcp8080 } from '../docker/swarm-json.js';
+import { Recorder } from '../recorder.js';
+import { authority, credentialsOf, freePort, KeptLog, TestManager, until } from '../relay/cluster.js';
+import { web } from '../relay/states.js';
+import { SwarmFolder } from '../relay/swarm-folder.js';
+
+// Real sockets, TLS and files: a busy machine is slow, not wrong.
+jest.setTimeout(30_000);
+
+/** What `docker info` says of the node `own`; the other manager is `m1`, whose relay a test runs. */
+interface Part {
+  readonly role: 'manager' | 'worker';
+  readonly nodeId?: string;
+  readonly localState?: string;
+}
+
+let root: string;
+let dockerd: FakeDockerd;
+let folder: SwarmFolder;
+let other: TestManager;
+let recorder: Recorder;
+let log: KeptLog;
+let stop: AbortController;
+let running: Promise<void>;
+let port: number;
+let remembered: SwarmMembership[];
+let source: ReturnType<typeof swarmSource>;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'routemesh-swarm-'));
+  dockerd = new FakeDockerd(join(root, 'docker.sock'));
+  dockerd.cluster = cluster(1);
+  folder = new SwarmFolder(root);
+  other = new TestManager('m1');
+  recorder = new Recorder();
+  log = new KeptLog();
+  stop = new AbortController();
+  running = Promise.resolve();
+  port = await freePort();
+  remembered = [];
+  await dockerd.start();
+});
+afterEach(async () => {
+  stop.abort();
+  await running.catch(() => undefined);
+  await Promise.all([dockerd.stop(), other.stop()]);
+  await rm(root, { recursive: true });
+});
+
+function cluster(replicas: number) {
+  const tasks = Array.from({ length: replicas }, (_, n) => taskJson(`t${n + 1}`, { service: 'webid', node: 'alphaid', slot: n + 1, attachments: [[ingress, `10.0.0.${n + 8}/24`]] }));
+  return clusterJson({ services: [serviceJson('webid', { ports: [tcp8080], replicas })], tasks });
+}
+
+async function is({ role, nodeId = 'own', localState = 'active' }: Part): Promise<void> {
+  dockerd.info = {
+    Name: 'h9',
+    Swarm: {
+      NodeID: localState === 'inactive' ? '' : nodeId,
+      NodeAddr: '127.0.0.1',
+      LocalNodeState: localState,
+      ControlAvailable: role === 'manager' && localState === 'active',
+      // Where it listens is the test's to say: managers have no loopback addresses.
+      RemoteManagers: [{ NodeID: 'm1', Addr: '192.0.2.1:2377' }],
+    },
+  };
+  await folder.write(authority, nodeId, `swarm-${role}` satisfies RelayRole);
+}
+
+function follow(role: 'manager' | 'worker'): void {
+  const credentials = new CredentialStore({ paths: folder.paths, logger: log, pollMilliseconds: 100 });
+  const membership: SwarmMembership = { nodeId: 'own', name: 'h9', role, address: '127.0.0.1', managers: [{ nodeId: 'm1', host: '192.0.2.1' }], dockerRoot: root };
+  source = swarmSource({
+    membership,
+    ask: (signal) => dockerSwarmInfo({ socket: dockerd.socket, requestMilliseconds: 500 }, signal),
+    remember: (now) => {
+      remembered.push(now);
+      return Promise.resolve();
+    },
+    docker: dockerSource({ socket: dockerd.socket, requestMilliseconds: 300, intervals: { slow: 50 } }),
+    relay: (managers, onlyAvailable) =>
+      relaySource({
+        managers: () => managers().map(({ nodeId }) => ({ ...other.address, nodeId })),
+        credentials: () => credentials.current,
+        logger: log,
+        onlyAvailable,
+        patience: { silence: 1_000, listing: 5_000 },
+        backoff: new Backoff({ firstMilliseconds: 20, limitMilliseconds: 100 }),
+      }),
+    credentials,
+    publisher: new RelayPublisher({ port, credentials, logger: log }),
+    relayAddress: null,
+    logger: log,
+    intervals: { look: 100, patience: 200 },
+  });
+  running = source.follow(recorder, stop.signal);
+}
+
+/** The state that this node's own relay serves to a worker; null while nobody listens. */
+async function served(): Promise<number | null> {
+  const relay = relaySource({ managers: () => [{ nodeId: 'own', host: '127.0.0.1', port }], credentials: () => credentialsOf('w7', 'swarm-worker'), logger: log });
+  return relay.read(AbortSignal.timeout(5_000)).then(({ tasks }) => tasks.length, () => null);
+}
+
+async function untilServed(expected: number | null): Promise<void> {
+  for (let attempt = 0; (await served()) !== expected; attempt++) {
+    if (attempt > 200) throw new Error(`Expected the relay to serve ${expected}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+describe('a manager', () => {
+  test('asks its own Docker and serves what it hears, and says so', async () => {
+    await is({ role: 'manager' });
+    follow('manager');
+    await recorder.until('web.1*1');
+    await untilServed(1);
+    dockerd.cluster = cluster(2);
+    await untilServed(2);
+    expect(source.description).toBe(`manager: docker on ${dockerd.socket}, relay on 127.0.0.1:${port} (0 followers)`);
+  });
+
+  test('whose Docker fails follows another manager after a while, and its own again when it answers', async () => {
+    await is({ role: 'manager' });
+    other.history.publish(web(5));
+    await other.start();
+    follow('manager');
+    await recorder.until('web.1*1');
+
+    dockerd.failure = 'error';
+    await recorder.until('web.5*1');
+    expect(source.description).toContain('for now relay of manager m1');
+    dockerd.cluster = cluster(2);
+    dockerd.failure = 'none';
+    await recorder.until('state: 8080 web.1*1 web.2*1');
+    await until(() => other.server?.followers === 0, 'no follower of the other manager');
+  });
+
+  test('does not pass on what it heard of another: followers find that one by themselves', async () => {
+    await is({ role: 'manager' });
+    other.history.publish(web(5));
+    await other.start();
+    follow('manager');
+    await recorder.until('web.1*1');
+    dockerd.failure = 'error';
+    await recorder.until('web.5*1');
+    expect(await served()).toBe(1);
+  });
+
+  test('is no manager for others while its certificate is a worker’s', async () => {
+    await is({ role: 'manager' });
+    await folder.write(authority, 'own', 'swarm-worker');
+    follow('manager');
+    await recorder.until('web.1*1');
+    expect(source.description).toContain('still a worker’s');
+    expect(await served()).toBeNull();
+    await folder.write(authority, 'own', 'swarm-manager');
+    await untilServed(1);
+  });
+
+  test('tells why its port can’t be had, and takes it when it is free', async () => {
+    await is({ role: 'manager' });
+    const blocker = new TestManager('blocker');
+    await blocker.start();
+    port = blocker.address.port;
+    follow('manager');
+    await recorder.until('web.1*1');
+    await until(() => source.description.includes("can't be listened on"), 'the reason');
+    await blocker.stop();
+    await untilServed(1);
+  });
+});
+
+describe('a worker', () => {
+  beforeEach(async () => {
+    other.history.publish(web(3));
+    await other.start();
+  });
+
+  test('follows the managers that its Docker names', async () => {
+    await is({ role: 'worker' });
+    follow('worker');
+    await recorder.until('web.3*1');
+    await until(() => source.description.startsWith('worker: relay of manager m1'), 'the description');
+    expect(await served()).toBeNull();
+  });
+
+  test('goes on while its Docker hangs, or is only starting', async () => {
+    await is({ role: 'worker' });
+    follow('worker');
+    await recorder.until('web.3*1');
+    dockerd.failure = 'hang';
+    other.history.publish(web(4));
+    await recorder.until('web.4*1');
+    dockerd.failure = 'none';
+    await is({ role: 'worker', localState: 'pending' });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    other.history.publish(web(5));
+    await recorder.until('web.5*1');
+    expect(recorder.count('unavailable')).toBe(0);
+  });
+
+  test('that is promoted asks its own Docker and serves, and follows again when it is demoted', async () => {
+    await is({ role: 'worker' });
+    follow('worker');
+    await recorder.until('web.3*1');
+
+    await is({ role: 'manager' });
+    await recorder.until('state: 8080 web.1*1');
+    await untilServed(1);
+    expect(remembered.at(-1)?.role).toBe('manager');
+
+    await is({ role: 'worker' });
+    await recorder.until('web.3*1', 2);
+    await untilServed(null);
+    expect(recorder.count('unavailable')).toBe(0);
+  });
+
+  test('whose certificate can’t be read says so, and follows when it can', async () => {
+    await is({ role: 'worker' });
+    await rm(folder.paths.key);
+    follow('worker');
+    await recorder.until("swarm-node.key can't be read");
+    await is({ role: 'worker' });
+    await recorder.until('web.3*1');
+  });
+
+  test('that leaves its Swarm keeps the last state, and says so', async () => {
+    await is({ role: 'worker' });
+    follow('worker');
+    await recorder.until('web.3*1');
+    await is({ role: 'worker', localState: 'inactive' });
+    await recorder.until('has left its Swarm');
+  });
+
+  test('that joined anew is another node: the controller must start again', async () => {
+    await is({ role: 'worker' });
+    follow('worker');
+    await recorder.until('web.3*1');
+    await is({ role: 'worker', nodeId: 'reborn' });
+    await expect(running).rejects.toThrow(NodeChangedError);
+  });
+});
