@@ -1,6 +1,6 @@
 /** Which published ports this node serves, and with which backends. */
 import type { Condition } from '../cluster/condition.js';
-import type { ClusterState, PublishedPort, Service, Task } from '../cluster/state.js';
+import type { ClusterState, Protocol, PublishedPort, Service, Task } from '../cluster/state.js';
 import type { PlanContext } from './context.js';
 import { fwmarkOf, portKey } from './fwmark.js';
 import type { Backend, ServedPort } from './node-plan.js';
@@ -56,7 +56,7 @@ export function planPorts(state: ClusterState, context: PlanContext, reachable: 
         accepting: service.removed !== true,
         serviceId: service.id,
         serviceName: service.name,
-        backends: sparingDeadPeers(tasksByService.get(service.id) ?? [], context.deadPeers).map((task) => backend(task, service, port)),
+        backends: sparingDeadPeers(tasksByService.get(service.id) ?? [], context.deadPeers, port.protocol).map((task) => backend(task, service, port)),
       });
     }
   }
@@ -82,11 +82,15 @@ function claims(services: readonly Service[]): { service: Service; port: Publish
 /**
  * Tasks of peers that don't answer get no new connections, unless there is nobody else: to a peer that only seems dead
  * some get through, and nothing better is to be had.
+ *
+ * Connections that exist keep their real server, and go on if the peer comes back. A UDP flow would keep it too, for as
+ * long as its client sends (ip_vs_in() of the kernel reschedules at weight 0 only what opens a connection), and all that
+ * time nobody would get its datagrams: so for UDP the real server is taken out, and its flows go on with others at once.
  */
-function sparingDeadPeers(tasks: readonly Task[], deadPeers: ReadonlySet<string>): readonly Task[] {
-  if (deadPeers.size === 0) return tasks;
-  const spared = tasks.map((task) => (deadPeers.has(task.nodeId) ? { ...task, weight: 0 } : task));
-  return spared.some(({ weight }) => weight > 0) ? spared : tasks;
+function sparingDeadPeers(tasks: readonly Task[], deadPeers: ReadonlySet<string>, protocol: Protocol): readonly Task[] {
+  const living = tasks.filter(({ nodeId }) => !deadPeers.has(nodeId));
+  if (living.length === tasks.length || !living.some(({ weight }) => weight > 0)) return tasks;
+  return protocol === 'udp' ? living : tasks.map((task) => (deadPeers.has(task.nodeId) ? { ...task, weight: 0 } : task));
 }
 
 function groupByService(tasks: readonly Task[]): Map<string, Task[]> {
