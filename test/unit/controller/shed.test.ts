@@ -1,0 +1,108 @@
+import { afterEach, expect, it } from '@jest/globals';
+import type { ClusterListener } from '../../../src/cluster/source.js';
+import type { ClusterNode, ClusterState } from '../../../src/cluster/state.js';
+import { Controller } from '../../../src/controller/controller.js';
+import type { MeshKernel } from '../../../src/controller/mesh-kernel.js';
+import { differenceOfPlans } from '../../../src/kernel/difference.js';
+import { silentLogger } from '../../../src/log.js';
+import { defaultSettings } from '../../../src/settings.js';
+import { cluster, nodeId, port, service, task } from '../plan/fixtures.js';
+
+const node = (number: number): ClusterNode => ({ id: `node${number}`, name: `h${number}`, address: `192.168.56.${10 + number}`, ready: true });
+const local = task('web', 1);
+const remote = task('web', 2, { nodeId: 'node2' });
+const web: ClusterState = cluster({ nodes: [node(1), node(2)], services: [service('web', [port(8080, 80)])], tasks: [local, remote] });
+
+/** A kernel that holds whatever was planned, and writes down what is asked of it. */
+function bed() {
+  const calls: string[] = [];
+  let answering = true;
+  let called: () => void = () => undefined;
+  let listener: ClusterListener | null = null;
+  const note = (call: string) => { calls.push(call); called(); };
+  const kernel: MeshKernel = {
+    release: '6.1.0',
+    underlayMtu: () => 1500,
+    resolveTask: (path) => ({ path, device: 'eth0' }),
+    findTasks: () => new Map(),
+    portsHeldByOthers: () => new Map(),
+    difference: () => { note('look'); return Promise.resolve([]); },
+    differenceFrom: differenceOfPlans,
+    apply: (_plan, changes) => { note(changes.map(({ summary }) => summary).join('; ')); return Promise.resolve({ applied: changes, failed: [] }); },
+    connections: () => new Map(),
+    probe: () => ({
+      send: (_source, destination, sequence, onReply) => { if (answering) onReply(destination, sequence); },
+      read: () => undefined,
+      close: () => undefined,
+    }),
+    watch: () => undefined,
+    close: () => undefined,
+  };
+  const untilAborted = (signal: AbortSignal) => new Promise<void>((resolve) => { signal.addEventListener('abort', () => { resolve(); }); });
+  const controller = new Controller({
+    version: 'test',
+    settings: { ...defaultSettings, peerTimeoutMilliseconds: 200 },
+    node: { id: nodeId, name: 'h1' },
+    source: { description: 'test', read: () => Promise.resolve(web), follow: (to, signal) => { listener = to; to.onState(web, 'start'); return untilAborted(signal); } },
+    localTasks: {
+      read: () => Promise.resolve(new Map()),
+      follow: (to, signal) => { to.onLocalTasks(new Map([[local.id, { taskId: local.id, namespace: '/proc/1/ns/net' }]]), 'start'); return untilAborted(signal); },
+    },
+    kernel,
+    store: { load: () => Promise.resolve(null), save: () => Promise.resolve() },
+    logger: silentLogger,
+  });
+  return {
+    calls, controller,
+    silence: (is: boolean) => { answering = !is; },
+    tell: (state: ClusterState) => listener?.onState(state, 'test'),
+    /** Resolves with the calls since the last time, once there are so many. */
+    next: async (count: number): Promise<string[]> => {
+      while (calls.length < count) await new Promise<void>((resolve) => { called = resolve; });
+      return calls.splice(0);
+    },
+  };
+}
+
+let stopping: (() => Promise<void>) | undefined;
+afterEach(async () => { await stopping?.(); });
+
+async function running(): Promise<ReturnType<typeof bed>> {
+  const started = bed();
+  const aborting = new AbortController();
+  const ended = started.controller.run(aborting.signal);
+  stopping = async () => { aborting.abort(); await ended; };
+  expect((await started.next(1))[0]).toBe('look');
+  return started;
+}
+
+const weight = (change: string) => `destination 10.0.0.6:80 of tcp/8080 (mark 0x61f90) weight ${change}`;
+
+it('a peer that falls silent gets no new connections before the long look at the kernel, and gets them again so', async () => {
+  const { silence, next, controller } = await running();
+  const peers = () => controller.report().peers.map(({ name, state }) => `${name} ${state}`).join();
+  while (peers() !== 'h2 alive') await new Promise((resolve) => setImmediate(resolve));
+
+  silence(true);
+  expect(await next(2)).toEqual([weight('1 → 0'), 'look']);
+  expect(peers()).toBe('h2 dead');
+
+  silence(false);
+  expect(await next(2)).toEqual([weight('0 → 1'), 'look']);
+});
+
+it('a task that is no longer desired gets no new connections before the long look at the kernel, on every node', async () => {
+  const { tell, next } = await running();
+
+  tell({ ...web, tasks: [local, { ...remote, weight: 0 }] });
+
+  expect(await next(2)).toEqual([weight('1 → 0'), 'look']);
+});
+
+it('a task of another node that has ended is taken out before the long look: nothing lingers where nobody answers', async () => {
+  const { tell, next } = await running();
+
+  tell({ ...web, tasks: [local] });
+
+  expect(await next(2)).toEqual(['destination 10.0.0.6:80 of tcp/8080 (mark 0x61f90)', 'look']);
+});
