@@ -107,7 +107,7 @@ describe('a worker that is promoted, and demoted again', () => {
     await eventually(async () => {
       const { source } = await status('h3');
       expect(source.available).toBe(true);
-      expect(source.description).toContain('h2');
+      expect(source.description).toContain('192.168.56.12:');
     });
     await startMesh('h1');
     await on('h1')('docker', 'node', 'demote', 'h2');
