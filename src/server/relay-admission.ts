@@ -26,7 +26,8 @@ const verdicts: Readonly<Record<string, string>> = {
 export class Admission {
   private readonly handshakes = new Map<string, number>();
   private handshakesInAll = 0;
-  private readonly admitted = new Map<string, number>();
+  /** By node id, the oldest first. */
+  private readonly admitted = new Map<string, Set<TLSSocket>>();
   private admittedInAll = 0;
 
   /** Before the handshake: null, or why the connection is refused. Counts it until it closes or `endHandshake`. */
@@ -43,21 +44,24 @@ export class Admission {
     this.handshakesInAll -= 1;
   }
 
-  /** After the handshake: null, or why the peer is refused. Counts it until the socket closes. */
-  admit(socket: TLSSocket, clusterId: string): string | null {
+  /**
+   * After the handshake: why the peer is refused, or which of its node's older connections has to go for it, if any.
+   * The newest wins: a node whose cable was pulled comes back long before TCP gives its old streams up.
+   */
+  admit(socket: TLSSocket, clusterId: string): { readonly refused: string } | { readonly outlived: TLSSocket | null } {
     const identity = peerOf(socket, clusterId);
-    if (typeof identity === 'string') return identity;
-    const { nodeId } = identity;
-    const ofNode = this.admitted.get(nodeId) ?? 0;
-    if (ofNode >= mostOfNode) return 'too many connections of one node';
-    if (this.admittedInAll >= mostInAll) return 'too many connections in all';
-    this.admitted.set(nodeId, ofNode + 1);
+    if (typeof identity === 'string') return { refused: identity };
+    if (this.admittedInAll >= mostInAll) return { refused: 'too many connections in all' };
+    const ofNode = this.admitted.get(identity.nodeId) ?? new Set();
+    this.admitted.set(identity.nodeId, ofNode.add(socket));
     this.admittedInAll += 1;
     socket.once('close', () => {
-      decrement(this.admitted, nodeId);
       this.admittedInAll -= 1;
+      ofNode.delete(socket);
+      if (ofNode.size === 0 && this.admitted.get(identity.nodeId) === ofNode) this.admitted.delete(identity.nodeId);
     });
-    return null;
+    const [oldest] = ofNode;
+    return { outlived: ofNode.size > mostOfNode && oldest !== undefined ? oldest : null };
   }
 }
 

@@ -58,9 +58,17 @@ export class RelayPublisher implements Publisher {
     if (this.server !== null && (credentials === null || wanted !== this.servedAddress)) await this.close();
     if (wanted === null || credentials === null) return;
     if (this.server === null) await this.open(wanted, credentials);
-    else if (credentials !== this.used) {
-      this.server.use(credentials);
-      this.used = credentials;
+    else if (credentials !== this.used) this.renew(this.server, credentials);
+  }
+
+  private renew(server: RelayServer, credentials: Credentials): void {
+    // Once is enough: what OpenSSL does not take today, it does not take tomorrow.
+    this.used = credentials;
+    try {
+      server.use(credentials);
+      this.options.logger.info('The relay goes on with a new certificate', { validTo: credentials.validTo.toISOString() });
+    } catch (error) {
+      this.options.logger.error('The relay goes on with the certificate that it had: the new one is not taken', { error });
     }
   }
 

@@ -140,8 +140,9 @@ class Relay implements RelayServer {
 
   private onSecureConnection(socket: TLSSocket): void {
     this.handshakes.get(nameOf(socket))?.end();
-    const refused = this.admission.admit(socket, this.clusterId);
-    if (refused !== null) this.refuse(refused, socket);
+    const verdict = this.admission.admit(socket, this.clusterId);
+    if ('refused' in verdict) this.refuse(verdict.refused, socket);
+    else if (verdict.outlived !== null) this.refuse('too many connections of one node: its oldest is dropped', verdict.outlived);
   }
 
   private onBroken(error: Error, socket: Socket): void {

@@ -1,7 +1,10 @@
-/** Docker: does it answer, is this node in a Swarm, can it tell of services, are Swarm's certificates readable. */
+/** Docker: does it answer, is this node in a Swarm, and can it serve or follow the relay. */
 import type { Settings } from '../../settings.js';
-import { fail, ok, warn, type Finding } from './finding.js';
+import { convertSwarmInfo } from '../../cluster/docker/swarm-info.js';
+import { membershipOf } from '../../cluster/swarm/membership.js';
+import { fail, ok, type Finding } from './finding.js';
 import type { Probes } from './probes.js';
+import { checkCertificates, checkRelay } from './relay.js';
 
 /** Docker 19.03; older ones are not tried. */
 const oldestApi = [1, 40] as const;
@@ -12,11 +15,10 @@ interface DockerVersion {
 }
 
 interface DockerInfo {
-  readonly DockerRootDir?: string;
   readonly Swarm?: { readonly LocalNodeState?: string; readonly ControlAvailable?: boolean; readonly NodeID?: string; readonly Managers?: number; readonly Nodes?: number };
 }
 
-export async function checkDocker(probes: Pick<Probes, 'docker' | 'exists' | 'readable'>, settings: Pick<Settings, 'source'>): Promise<Finding[]> {
+export async function checkDocker(probes: Pick<Probes, 'docker' | 'exists' | 'readable' | 'readText' | 'connectTcp'>, settings: Pick<Settings, 'source' | 'relay'>): Promise<Finding[]> {
   const { source } = settings;
   if (source.kind !== 'docker') {
     const there = await probes.readable(source.path);
@@ -30,7 +32,10 @@ export async function checkDocker(probes: Pick<Probes, 'docker' | 'exists' | 're
   } catch (error) {
     return [fail('docker', `does not answer on ${source.socket}: ${(error as Error).message}`, await dockerRemedy(probes, source.socket))];
   }
-  return [checkVersion(version), ...checkSwarm(info), ...(await checkCertificates(probes, info))];
+  const membership = membershipOf(convertSwarmInfo(info));
+  if (membership === null) return [checkVersion(version), ...checkSwarm(info)];
+  const relay = await Promise.all([checkCertificates(probes, membership, settings), checkRelay(probes, membership, settings)]);
+  return [checkVersion(version), ...checkSwarm(info), ...relay.flat()];
 }
 
 async function dockerRemedy({ exists }: Pick<Probes, 'exists'>, socket: string): Promise<string> {
@@ -49,20 +54,6 @@ function checkSwarm({ Swarm: swarm }: DockerInfo): Finding[] {
   const state = swarm?.LocalNodeState ?? 'inactive';
   if (state === 'locked') return [fail('swarm', 'this node is locked', 'Unlock it: `docker swarm unlock`.')];
   if (state !== 'active') return [fail('swarm', `this node is in no Swarm (${state})`, 'Make one with `docker swarm init`, or join one with `docker swarm join`.')];
-  if (swarm?.ControlAvailable !== true) {
-    return [fail('swarm', 'this node is a worker: its Docker can tell nothing of services', 'Make it a manager (`docker node promote` on a manager), or describe the cluster in a file with --cluster-file.')];
-  }
+  if (swarm?.ControlAvailable !== true) return [ok('swarm', `active, a worker, node id ${swarm?.NodeID ?? '?'}`)];
   return [ok('swarm', `active, a manager of ${swarm.Managers ?? '?'} (${swarm.Nodes ?? '?'} nodes), node id ${swarm.NodeID ?? '?'}`)];
-}
-
-/** Nodes of several managers speak to each other by them; one node by itself does without. */
-async function checkCertificates({ readable }: Pick<Probes, 'readable'>, { DockerRootDir: root = '/var/lib/docker', Swarm: swarm }: DockerInfo): Promise<Finding[]> {
-  if (swarm?.LocalNodeState !== 'active') return [];
-  const folder = `${root}/swarm/certificates`;
-  const files = ['swarm-root-ca.crt', 'swarm-node.crt', 'swarm-node.key'];
-  const present = await Promise.all(files.map((file) => readable(`${folder}/${file}`)));
-  const missing = files.filter((_, index) => present[index] !== true);
-  return missing.length === 0
-    ? [ok('certificates', `Swarm's, in ${folder}`)]
-    : [warn('certificates', `${missing.join(', ')} can't be read in ${folder}; one node by itself does without`, `In a container, mount ${folder} read-only.`)];
 }

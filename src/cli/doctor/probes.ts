@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { access, constants, readFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { release } from 'node:os';
 
 export interface CommandOutcome {
@@ -28,6 +29,8 @@ export interface Probes {
   docker(socket: string, path: string): Promise<unknown>;
   /** The error code that binding the UDP port gives, null when it is free. */
   bindUdp(port: number): Promise<string | null>;
+  /** The error code that connecting gives, null when somebody listens. */
+  connectTcp(host: string, port: number): Promise<string | null>;
 }
 
 const timeoutMilliseconds = 10_000;
@@ -45,6 +48,7 @@ export function machineProbes(): Probes {
     run: runCommand,
     docker: askDocker,
     bindUdp,
+    connectTcp,
   };
 }
 
@@ -93,5 +97,18 @@ function bindUdp(port: number): Promise<string | null> {
     socket.bind({ port, exclusive: true }, () => {
       socket.close(() => { resolve(null); });
     });
+  });
+}
+
+function connectTcp(host: string, port: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: timeoutMilliseconds });
+    const end = (code: string | null) => {
+      socket.destroy();
+      resolve(code);
+    };
+    socket.once('connect', () => { end(null); });
+    socket.once('timeout', () => { end('ETIMEDOUT'); });
+    socket.once('error', (error: NodeJS.ErrnoException) => { end(error.code ?? error.message); });
   });
 }

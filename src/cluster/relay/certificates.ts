@@ -30,6 +30,7 @@ export interface Credentials extends RelayIdentity {
   readonly validTo: Date;
 }
 
+/** Of the three files: their paths, or what they hold. */
 export interface CertificatePaths {
   readonly certificate: string;
   readonly key: string;
@@ -57,16 +58,21 @@ const longestFile = 256 * 1024;
 
 /** Rejects with CertificateError. */
 export async function readCredentials(paths: CertificatePaths): Promise<Credentials> {
-  const [certificate, keyFile, authority] = await Promise.all([readBounded(paths.certificate), readBounded(paths.key), readBounded(paths.authority)]);
-  const leaf = parse(paths.certificate, () => new X509Certificate(certificate));
-  parse(paths.authority, () => new X509Certificate(authority));
-  const key = withoutHeaders(keyFile, paths.key);
+  const [certificate, key, authority] = await Promise.all([readBounded(paths.certificate), readBounded(paths.key), readBounded(paths.authority)]);
+  return parseCredentials({ certificate, key, authority }, paths);
+}
+
+/** What the files hold. The paths are for messages. Throws CertificateError. */
+export function parseCredentials(files: CertificatePaths, paths: CertificatePaths): Credentials {
+  const leaf = parse(paths.certificate, () => new X509Certificate(files.certificate));
+  parse(paths.authority, () => new X509Certificate(files.authority));
+  const key = withoutHeaders(files.key, paths.key);
   const privateKey = parse<KeyObject>(paths.key, () => createPrivateKey(key));
   // Swarm writes the key first and the certificate a moment later; who reads in between tries again.
   if (!leaf.checkPrivateKey(privateKey)) throw new CertificateError(`The certificate ${paths.certificate} and the key ${paths.key} do not belong together.`);
   const identity = identityOf(leaf.toLegacyObject().subject);
   if (typeof identity === 'string') throw new CertificateError(`The certificate ${paths.certificate} is not one of a Swarm's node: ${identity}.`);
-  return { ...identity, certificate, key, authority, validTo: new Date(leaf.validTo) };
+  return { ...identity, certificate: files.certificate, key, authority: files.authority, validTo: new Date(leaf.validTo) };
 }
 
 /** The identity that a certificate's subject names; else what is wrong with it. */

@@ -39,7 +39,7 @@ export interface RelayPatience {
 
 /** Rejects with RelayError. */
 export async function listState(manager: Manager, credentials: Credentials, patience: RelayPatience, signal: AbortSignal): Promise<Listing> {
-  const call = new Call(manager, credentials, statePath, patience.silence, AbortSignal.any([signal, AbortSignal.timeout(patience.listing)]));
+  const call = new Call(manager, credentials, statePath, patience.silence, signal);
   const pieces: Buffer[] = [];
   let bytes = 0;
   await call.run((piece) => {
@@ -47,7 +47,7 @@ export async function listState(manager: Manager, credentials: Credentials, pati
     if (bytes > longestState) throw new ProtocolError(`its state is larger than ${longestState} bytes`);
     pieces.push(piece);
     call.hearsFrom();
-  });
+  }, patience.listing);
   return call.explaining(() => parseListing(Buffer.concat(pieces).toString('utf8')));
 }
 
@@ -97,8 +97,10 @@ class Call {
     this.timer = setTimeout(() => this.ending.abort(new SilenceError(`${this.name} was silent for ${this.silence / 1000} s`)), this.silence);
   }
 
-  /** Resolves when the answer has ended. */
-  async run(onPiece: (piece: Buffer) => void): Promise<void> {
+  /** Resolves when the answer has ended, which it must within the milliseconds; null: it may go on for ever. */
+  async run(onPiece: (piece: Buffer) => void, milliseconds: number | null = null): Promise<void> {
+    const late = () => this.ending.abort(new SilenceError(`${this.name} did not end its answer within ${(milliseconds ?? 0) / 1000} s`));
+    const deadline = milliseconds === null ? undefined : setTimeout(late, milliseconds);
     this.hearsFrom();
     const signal = AbortSignal.any([this.signal, this.ending.signal]);
     try {
@@ -110,6 +112,7 @@ class Call {
       throw this.explain(this.ending.signal.aborted ? this.ending.signal.reason : error);
     } finally {
       clearTimeout(this.timer);
+      clearTimeout(deadline);
       this.ending.abort();
     }
   }

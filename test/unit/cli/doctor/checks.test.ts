@@ -7,8 +7,10 @@ import { checkForwardOrder } from '../../../../src/cli/doctor/firewall.js';
 import { checkModules, modules } from '../../../../src/cli/doctor/modules.js';
 import { checkGatewaySubnet, checkMtu, checkSysctls, checkSysctlsWritable, checkVxlanPort, parseRoutes } from '../../../../src/cli/doctor/network.js';
 import { checkNode, checkPlatform, checkPrivileges } from '../../../../src/cli/doctor/process.js';
+import { checkCertificates, checkRelay } from '../../../../src/cli/doctor/relay.js';
 import { checkIptables } from '../../../../src/cli/doctor/tools.js';
 import { defaultSettings } from '../../../../src/settings.js';
+import { Authority } from '../../../support/certificates.js';
 import { keptOutput } from '../view.js';
 import { describedMachine } from './machine.js';
 
@@ -101,11 +103,14 @@ describe('the doctor on Docker', () => {
   const outcomes = async (info: object) => Object.fromEntries((await checkDocker(describedMachine({ docker: answers(info) }), defaultSettings)).map(({ check, outcome }) => [check, outcome]));
 
   it('is content with a manager', async () => {
-    expect(await outcomes({})).toMatchObject({ docker: 'ok', swarm: 'ok', certificates: 'warn' });
+    expect(await outcomes({})).toMatchObject({ docker: 'ok', swarm: 'ok' });
+  });
+
+  it('is content with a worker', async () => {
+    expect(await outcomes({ Swarm: { ...swarm, ControlAvailable: false } })).toMatchObject({ docker: 'ok', swarm: 'ok' });
   });
 
   it.each([
-    ['a worker', { ControlAvailable: false }, 'docker node promote'],
     ['no Swarm', { LocalNodeState: 'inactive' }, 'docker swarm init'],
     ['a locked Swarm', { LocalNodeState: 'locked' }, 'docker swarm unlock'],
   ])('says what to do with %s', async (_, different, remedy) => {
@@ -115,9 +120,44 @@ describe('the doctor on Docker', () => {
 
   it('says how to start a Docker that does not answer, and does not ask for it where a file is the source', async () => {
     expect((await checkDocker(describedMachine({}), defaultSettings))[0]).toMatchObject({ outcome: 'fail', remedy: expect.stringContaining('systemctl start docker') });
-    const source = { kind: 'file', path: '/etc/mesh.yaml' } as const;
-    expect((await checkDocker(describedMachine({ files: { '/etc/mesh.yaml': '' } }), { source }))[0]?.outcome).toBe('ok');
-    expect((await checkDocker(describedMachine({}), { source }))[0]?.outcome).toBe('fail');
+    const source = { ...defaultSettings, source: { kind: 'file', path: '/etc/mesh.yaml' } as const };
+    expect((await checkDocker(describedMachine({ files: { '/etc/mesh.yaml': '' } }), source))[0]?.outcome).toBe('ok');
+    expect((await checkDocker(describedMachine({}), source))[0]?.outcome).toBe('fail');
+  });
+});
+
+describe('the doctor on the relay', () => {
+  const authority = new Authority();
+  const member = { nodeId: 'n2', name: 'h2', role: 'worker', address: '192.168.56.12', managers: [{ nodeId: 'n1', host: '192.168.56.11' }, { nodeId: 'n3', host: '192.168.56.13' }], dockerRoot: '/d' } as const;
+  const folder = '/d/swarm/certificates';
+  const machineWith = ({ certificate, key }: { certificate: string; key: string }) =>
+    describedMachine({ files: { [`${folder}/swarm-node.crt`]: certificate, [`${folder}/swarm-node.key`]: key, [`${folder}/swarm-root-ca.crt`]: authority.certificate } });
+  const certificateOf = (nodeId: string, role = 'swarm-worker', days = 60) => authority.issue({ CN: nodeId, OU: role, O: 'c1' }, { notAfter: new Date(Date.now() + days * 86_400_000) });
+
+  it('says until when the certificate is good', async () => {
+    expect((await checkCertificates(machineWith(certificateOf('n2')), member, defaultSettings))[0]).toMatchObject({ outcome: 'ok', finding: expect.stringMatching(/a worker's, valid until \d{4}-\d\d-\d\d$/) });
+  });
+
+  it.each([
+    ['expired', certificateOf('n2', 'swarm-worker', -0.5), 'fail', 'has expired'],
+    ['not renewed in time', certificateOf('n2', 'swarm-worker', 1), 'warn', 'expires on'],
+    ['another node’s', certificateOf('n9'), 'fail', 'is of node n9'],
+    ['no node’s', authority, 'fail', 'expected its OU'],
+    ['encrypted, as an autolocked manager’s is', { certificate: certificateOf('n2').certificate, key: '-----BEGIN ENCRYPTED PRIVATE KEY-----\n' }, 'fail', 'relayCertificate'],
+  ] as const)('finds a certificate that is %s', async (_, signed, outcome, words) => {
+    expect((await checkCertificates(machineWith(signed), member, defaultSettings))[0]).toMatchObject({ outcome, finding: expect.stringContaining(words) });
+  });
+
+  it('finds files that are not there, as in a container without the mount', async () => {
+    expect((await checkCertificates(describedMachine({}), member, defaultSettings))[0]).toMatchObject({ outcome: 'fail', remedy: expect.stringContaining('mount') });
+  });
+
+  it('finds a worker that reaches no manager, and is content with one', async () => {
+    const outcomes = async (listening: string[], different = {}) => (await checkRelay(describedMachine({ listening }), { ...member, ...different }, defaultSettings)).map(({ outcome }) => outcome);
+    expect(await outcomes(['192.168.56.11:4798'])).toEqual(['ok', 'warn']);
+    expect(await outcomes([])).toEqual(['warn', 'warn', 'fail']);
+    expect(await outcomes([], { role: 'manager' })).toEqual(['warn', 'warn']);
+    expect(await outcomes([], { managers: [] })).toEqual(['fail']);
   });
 });
 

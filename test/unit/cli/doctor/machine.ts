@@ -7,11 +7,13 @@ export interface Machine {
   /** By path of Docker's API; none: nobody answers. */
   readonly docker?: Readonly<Record<string, unknown>>;
   readonly udpError?: string;
+  /** `host:port` on which somebody listens. */
+  readonly listening?: readonly string[];
   readonly userId?: number;
 }
 
 /** A machine that is only described. Folders are there when a file in them is. */
-export function describedMachine({ files = {}, commands = {}, docker, udpError, userId = 0 }: Machine): Probes {
+export function describedMachine({ files = {}, commands = {}, docker, udpError, listening = [], userId = 0 }: Machine): Probes {
   const exists = (path: string): boolean => Object.keys(files).some((file) => file === path || file.startsWith(`${path}/`));
   const outcome = (stdout: string): CommandOutcome => ({ exitCode: 0, stdout, stderr: '' });
   return {
@@ -30,6 +32,7 @@ export function describedMachine({ files = {}, commands = {}, docker, udpError, 
       const answer = docker?.[path];
       return answer === undefined ? Promise.reject(new Error('connect ECONNREFUSED')) : Promise.resolve(answer);
     },
+    connectTcp: (host, port) => Promise.resolve(listening.includes(`${host}:${port}`) ? null : 'ECONNREFUSED'),
     bindUdp: () => Promise.resolve(udpError ?? null),
   };
 }

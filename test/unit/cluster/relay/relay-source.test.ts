@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { ServerResponse } from 'node:http';
 import { relaySource, type RelaySourceOptions } from '../../../../src/cluster/relay/relay-source.js';
 import { Backoff } from '../../../../src/controller/backoff.js';
 import { Recorder } from '../recorder.js';
@@ -253,5 +254,23 @@ describe('read once, for `plan` on a worker', () => {
     const port = await freePort();
     const source = relaySource({ managers: () => [{ nodeId: 'm1', host: '127.0.0.1', port }], credentials: () => worker, logger: log });
     await expect(source.read(AbortSignal.timeout(5_000))).rejects.toThrow('does routemesh run on it?');
+  });
+});
+
+describe('a manager that gives its state for ever', () => {
+  test('is left for another: neither a drip of bytes nor a giant state is waited for', async () => {
+    await Promise.all([started(first, 1), started(second, 2)]);
+    const drip = jest.spyOn(Object.getPrototypeOf(first.server) as { list(response: ServerResponse): void }, 'list').mockImplementationOnce((response) => {
+      response.writeHead(200, { 'content-length': 1_000_000 });
+      const timer = setInterval(() => response.write(' '), 20);
+      response.on('close', () => clearInterval(timer));
+    });
+    const managers = [first];
+    follow(managers, { patience: { silence: 500, listing: 700 } });
+    await recorder.until('did not end its answer within 0.7 s');
+    expect(drip).toHaveBeenCalled();
+    managers.unshift(second);
+    managers.pop();
+    await recorder.until('web.2*1');
   });
 });
