@@ -206,5 +206,7 @@ const remedies: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is of another cluster',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of another cluster',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is of another cluster',
+  // Every Swarm calls its authority swarm-ca: another one's has the right name and the wrong key.
+  CERT_SIGNATURE_FAILURE: 'its certificate is of another cluster',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
 };

@@ -140,6 +140,8 @@ class RelayFollower {
         errors.push(error as Error);
         if (established && performance.now() - began > this.patience.silence) return true;
         lost ||= established;
+        // Others may be silent as long: a controller that has nothing yet begins with what it knew last.
+        if (error instanceof SilenceError && this.teller.lastState === null) this.teller.fail(nobodyAnswers(errors.map(({ message }) => message)));
       } finally {
         this.following = null;
       }

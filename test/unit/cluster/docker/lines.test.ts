@@ -36,4 +36,5 @@ test('a stream that never ends its line does not eat the memory', () => {
   };
 
   expect(flood).toThrow(LineTooLongError);
+  expect(() => new LineSplitter(10).push(Buffer.from('eleven bytes'))).toThrow('at most 10 bytes');
 });
