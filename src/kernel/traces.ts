@@ -37,8 +37,11 @@ export function taskNamespacesWithTraces(machine: Machine): TaskTraces[] {
   const own = [machine.host, fabric, machine.open('sandbox')?.namespace].filter((namespace) => namespace !== undefined);
   return networkNamespacePaths().flatMap((path) => inNamespace(path, (namespace, socket) => {
     if (own.some((other) => other.isSameAs(namespace))) return undefined;
-    const links = socket.links().filter(({ name, alias, kind }) => name === taskDevice && alias === linkAlias && kind === 'veth');
-    // Several nodes can share a machine (a lab): a cable that ends in another node's fabric is that node's, and so is all else there.
+    const ours = socket.links().filter(({ alias }) => alias === linkAlias);
+    const links = ours.filter(({ name, kind }) => name === taskDevice && kind === 'veth');
+    // Several nodes can share a machine (a lab): where there is more of ours than a task has, it is another node's sandbox or
+    // fabric; a cable that ends in another node's fabric is that node's. All else there is theirs too.
+    if (ours.length > links.length) return undefined;
     if (links.some((link) => !endsIn(link, fabric, socket))) return undefined;
     const routes = socket.routes({ family: 'inet' }).filter(({ protocol }) => protocol === routeProtocol);
     const rules = socket.rules('inet').filter(({ protocol }) => protocol === routeProtocol);

@@ -120,7 +120,7 @@ export function told(changes: readonly Change[]): string[] {
   return changes.map(({ place, action, summary }) => `${place.replace(/^(task:.{4}).*/, '$1')}: ${action} ${summary}`);
 }
 
-function withoutIpvs(whole: NodePlan): NodePlan {
+export function withoutIpvs(whole: NodePlan): NodePlan {
   return {
     ...whole,
     places: whole.places.map((place) => ({ ...place, virtualServices: [], ipvsTimeouts: null, sysctls: place.sysctls.filter(({ path }) => !path.startsWith('net/ipv4/vs/')) })),
