@@ -158,7 +158,8 @@ export class Engine {
 
   private resultOf(places: readonly PlacePlan[], outcomes: readonly Outcome[], unread: readonly Unreadable[]): ApplyResult {
     const refused = outcomes.filter((outcome): outcome is Required<Outcome> => outcome.error !== undefined);
-    const gone = refused.length === 0 ? new Set<Place>() : this.goneTasks(places);
+    // Tasks that the plan has no more, too: their objects were to be removed, and went with them.
+    const gone = refused.length === 0 ? new Set<Place>() : new Set([...this.goneTasks(places), ...this.goneTasks(refused.map(({ change }) => change))]);
     const cables = cablesTo(places, gone);
     const isMoot = ({ place, device }: KernelChange): boolean => gone.has(place) || (device !== null && cables.has(deviceKey(place, device)));
     return {
@@ -168,7 +169,7 @@ export class Engine {
     };
   }
 
-  private goneTasks(places: readonly PlacePlan[]): Set<Place> {
+  private goneTasks(places: readonly { readonly place: Place }[]): Set<Place> {
     return new Set(places.filter(({ place }) => place.startsWith('task:') && this.machine.open(place) === undefined).map(({ place }) => place));
   }
 

@@ -37,7 +37,7 @@ export interface RelayLimits {
   readonly unread: number;
 }
 
-const defaultLimits: RelayLimits = { heartbeat: heartbeatMilliseconds, handshake: 5_000, answer: 60_000, unread: 4 * 1024 * 1024 };
+const defaultLimits: RelayLimits = { heartbeat: heartbeatMilliseconds, handshake: 10_000, answer: 60_000, unread: 4 * 1024 * 1024 };
 
 export interface RelayServer {
   /** `192.168.56.11:4798` */

@@ -17,7 +17,7 @@ export const watchPath = '/v1/watch';
 
 /** How often a manager says that it is alive, in milliseconds; and after how long a silence a follower leaves it. */
 export const heartbeatMilliseconds = 2_000;
-export const silenceMilliseconds = 6_000;
+export const silenceMilliseconds = 10_000;
 
 /** In bytes. A cluster of thousands of tasks is some megabytes. */
 export const longestState = 128 * 1024 * 1024;
