@@ -2,13 +2,23 @@
 import { RouteNetlink, type NetworkNamespace } from '../../native/index.js';
 import { ethernetMtu } from '../plan/place.js';
 
-/** MTU in bytes of the device that carries the node's own address; Ethernet's 1500 where none does. */
+/** Largest that veth, bridge and VXLAN devices take: ETH_MAX_MTU (linux/if_ether.h); the loopback device has one more. */
+const largestMtu = 65_535;
+/** linux/if.h */
+const IFF_LOOPBACK = 8;
+
+/**
+ * MTU in bytes of the device that carries the node's own address; Ethernet's 1500 where none does, or where it is no
+ * cable: an address on loopback or a dummy is routed to the node, by cables that it says nothing of.
+ */
 export function underlayMtu(host: NetworkNamespace, nodeAddress: string | undefined): number {
   if (nodeAddress === undefined) return ethernetMtu;
   const netlink = RouteNetlink.open(host);
   try {
-    const carrier = netlink.addresses('inet').find(({ address }) => address.startsWith(`${nodeAddress}/`));
-    return carrier === undefined ? ethernetMtu : (netlink.link(carrier.linkIndex)?.mtu ?? ethernetMtu);
+    const address = netlink.addresses('inet').find((each) => each.address.startsWith(`${nodeAddress}/`));
+    const carrier = address === undefined ? undefined : netlink.link(address.linkIndex);
+    if (carrier === undefined || carrier.kind === 'dummy' || (carrier.flags & IFF_LOOPBACK) !== 0) return ethernetMtu;
+    return Math.min(carrier.mtu, largestMtu);
   } finally {
     netlink.close();
   }

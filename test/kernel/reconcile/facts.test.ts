@@ -46,6 +46,18 @@ test('a process id that is another program’s by now is not taken for the task'
   expect(problemOf(() => engine.resolveTask('/etc/hostname', '10.0.0.5'))).toBe('gone');
 });
 
+test('packets between nodes are made to fit the cable that carries the node’s address, whatever kind it is', () => {
+  expect(engine.underlayMtu('192.168.56.11')).toBe(1500);
+  ip('-n', host, 'link', 'set', 'ens1', 'mtu', '9000');
+  expect(engine.underlayMtu('192.168.56.11')).toBe(9000);
+  ip('-n', host, 'link', 'set', 'ens1', 'mtu', '1500');
+  // Routed to the node: loopback's 65,536 would be refused by every cable of ours.
+  ip('-n', host, 'address', 'add', '198.51.100.7/32', 'dev', 'lo');
+  expect(engine.underlayMtu('198.51.100.7')).toBe(1500);
+  ip('-n', host, 'address', 'delete', '198.51.100.7/32', 'dev', 'lo');
+  expect([engine.underlayMtu('203.0.113.1'), engine.underlayMtu(undefined)]).toEqual([1500, 1500]);
+});
+
 test('a port on which another program listens is told with the program’s name, before it is taken from it', async () => {
   listener = spawn('nsenter', [`--net=/run/netns/${host}`, process.execPath, '-e', "require('net').createServer().listen(9100,'127.0.0.1',()=>console.log('up'))"], { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve) => listener?.stdout?.once('data', resolve));
