@@ -1,14 +1,12 @@
 /** The node's network: what could clash with the mesh, and what would make it slow or deaf. */
 import { overlaps, parseSubnet, type Subnet } from '../../configuration/values.js';
+import { vxlan } from '../../plan/devices.js';
+import { ethernetMtu } from '../../plan/place.js';
 import type { Settings } from '../../settings.js';
 import { fail, ok, warn, type Finding } from './finding.js';
 import type { Probes } from './probes.js';
 
-/** UDP port of the fabric between nodes. */
-const vxlanPort = 4798;
-/** What the mesh's own cables carry. */
-const ethernetMtu = 1500;
-const vxlanOverhead = 50;
+const { port: vxlanPort, overhead: vxlanOverhead } = vxlan;
 
 export interface RouteEntry {
   readonly device: string;
@@ -83,7 +81,7 @@ export async function checkMtu({ readText }: Pick<Probes, 'readText'>): Promise<
   const mtu = Number((await readText(`/sys/class/net/${uplink}/mtu`)) ?? Number.NaN);
   if (Number.isNaN(mtu)) return [ok(check, `${uplink} does not tell`)];
   if (mtu >= ethernetMtu) return [ok(check, `${uplink} has ${mtu}; ${mtu - vxlanOverhead} between nodes`)];
-  return [warn(check, `${uplink} has ${mtu}, less than the mesh's ${ethernetMtu}: large packets must be refused by ICMP first`, 'Let ICMP "fragmentation needed" pass in every firewall on the way.')];
+  return [warn(check, `${uplink} has ${mtu}, less than Ethernet's ${ethernetMtu}; ${mtu - vxlanOverhead} between nodes: what is larger must be refused by ICMP first`, 'Let ICMP "fragmentation needed" pass in every firewall on the way.')];
 }
 
 export async function checkSysctls({ readText }: Pick<Probes, 'readText'>): Promise<Finding[]> {
