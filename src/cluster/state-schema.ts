@@ -34,6 +34,7 @@ export const serviceSchema: z.ZodType<Service> = z.strictObject({
   ports: z
     .array(z.strictObject({ protocol: z.enum(protocols), published: port, target: port, publishedBy: z.enum(['swarm', 'label', 'file']), policy: policySchema }))
     .max(most.ports),
+  besideIngress: z.exactOptional(z.literal(true)),
 });
 
 /** Without `undefined` for an absent field: exactOptionalPropertyTypes tells the two apart, zod's types do not. */

@@ -46,6 +46,8 @@ export interface Service {
   readonly ports: readonly PublishedPort[];
   /** The service is gone (or left to dockerd) and only its last connections are kept: its ports are open to any other. */
   readonly removed?: boolean;
+  /** Swarm publishes it, but its tasks' identities are on another overlay than ingress (`routemesh.network`): dockerd's rules for ingress addresses don't touch what is sent to them. */
+  readonly besideIngress?: true;
 }
 
 /** The address by which the whole cluster knows a task, with the prefix length of the network that it comes from. */

@@ -123,9 +123,11 @@ function backend(task: Task, service: Service, port: PublishedPort): Backend {
  *
  * Mostly the target port. But in the namespace of every task that dockerd's ingress serves, dockerd REDIRECTs each
  * published number to its target (libnetwork's redirecter): where a service publishes 80:8080 and 8080:80, a packet to
- * the task's port 80 would end on 8080. There we send the published number and let that very rule translate it.
+ * the task's port 80 would end on 8080. There we send the published number and let that very rule translate it. The rule
+ * is for the task's ingress address only: an identity on another overlay is sent the target port.
  */
 function deliveredPort(service: Service, port: PublishedPort): number {
+  if (service.besideIngress === true) return port.target;
   const redirectedElsewhere = service.ports.some(
     (other) =>
       other.publishedBy === 'swarm' &&

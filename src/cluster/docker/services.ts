@@ -35,13 +35,16 @@ export function convertService(raw: RawObject, known: NetworksById): { converted
     ...withPolicy(bySwarm, 'swarm', policy),
     ...withPolicy(byLabel, 'label', policy),
   ].sort(byProtocolAndNumber);
+  let besideIngress = false;
   if (ports.length > 0) {
     const choice = chooseIdentityNetwork(rule, networksOfService(raw, bySwarm.length > 0, known));
-    if (!choice.ok) problems.push({ reason: 'NoIdentityNetwork', message: choice.problem });
+    if (choice.ok) besideIngress = bySwarm.length > 0 && !choice.network.ingress;
+    else problems.push({ reason: 'NoIdentityNetwork', message: choice.problem });
   }
   const conditions = asConditions(problems, { kind: 'service', id, name });
   if (ports.length === 0) return { converted: null, conditions };
-  return { converted: { service: { id, name, createdAt: textOf(raw, 'CreatedAt') ?? '', ports }, rule }, conditions };
+  const service: Service = { id, name, createdAt: textOf(raw, 'CreatedAt') ?? '', ports, ...(besideIngress ? { besideIngress } : {}) };
+  return { converted: { service, rule }, conditions };
 }
 
 /** A task that may take an hour to stop keeps its connections for that hour: a drain is never shorter than the stop grace, unless a label says so. */

@@ -149,6 +149,15 @@ describe('swapped ports', () => {
       [9000, 9000],
     ]);
   });
+
+  it('sends the target where the identity is on another overlay, which no REDIRECT of dockerd is for', () => {
+    const swap = service('swap', [port(80, 8080), port(8080, 80)], { besideIngress: true });
+    const delivered = planned(cluster({ services: [swap], tasks: [task('swap', 1)] })).ports.map(({ published, backends }) => [published, backends[0]?.port]);
+    expect(delivered).toEqual([
+      [80, 8080],
+      [8080, 80],
+    ]);
+  });
 });
 
 describe('refusals', () => {

@@ -150,6 +150,12 @@ describe('which address is the identity', () => {
     expect(conditionsOf({ services, networks })).toEqual([expect.stringContaining('which is no overlay')]);
   });
 
+  test('what Swarm publishes too, but is addressed on another overlay, says so: dockerd’s rules on ingress don’t count there', () => {
+    const beside = (labels: Record<string, string>) => stateOf({ services: [serviceJson('webid', { ports: [tcp8080], labels, networks: [front] })] }).services[0];
+    expect(beside({ 'routemesh.network': 'shop_front' })?.besideIngress).toBe(true);
+    expect(beside({})).not.toHaveProperty('besideIngress');
+  });
+
   test('while an update moves a service to another overlay, its old tasks are served until they go', () => {
     const services = [serviceJson('webid', { labels: label, networks: [back] })];
     const tasks = [
