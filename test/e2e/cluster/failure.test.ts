@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { addressOf, askEach, cable, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf } from '../support/cluster.js';
-import { eventually, lab, on, shell } from '../support/lab.js';
-import { load, losses, nothingLost, type LoadReport } from '../support/load.js';
-import { expectNothingToDo, removeMesh, startMesh, status } from '../support/mesh.js';
+import { askEach, cable, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf } from '../support/cluster.js';
+import { eventually, lab, shell } from '../support/lab.js';
+import { load, losses, type LoadReport } from '../support/load.js';
+import { startMesh, status } from '../support/mesh.js';
 import { servers } from '../support/traffic.js';
 
 /** Two services alike: ours is served by routemesh, theirs by dockerd's ingress, on the same nodes and in one run. */
@@ -97,32 +97,5 @@ describe('a node that is killed', () => {
       const found = Object.values(await containersOf(ours.name)).flat().sort();
       expect((await askEach(ours.port, 6)).map(servers)).toEqual(nodes.map(() => found));
     }, 120_000);
-  }, 300_000);
-});
-
-/** Takes a node out of the mesh and of the Swarm. */
-async function leave(node: string): Promise<void> {
-  await removeMesh(node);
-  await on(node)('docker', 'swarm', 'leave');
-  await eventually(async () => { await on('h1')('docker', 'node', 'rm', '--force', node); });
-}
-
-describe('a node that leaves, and one that joins', () => {
-  it('the mesh goes on without the one and serves through the other', async () => {
-    await lab(['power', 'h4', 'boot']);
-    const token = (await on('h1')('docker', 'swarm', 'join-token', '-q', 'worker')).trim();
-    await on('h4')('docker', 'swarm', 'join', '--token', token, '--advertise-addr', addressOf('h4'), `${addressOf('h1')}:2377`);
-    const running = await load('joining', { urls: nodes.map((node) => urlOf(node, ours.port)), parallel: 2, pause: 100, streams: 1, timeout: 10_000 });
-    await startMesh('h4');
-    await eventually(async () => {
-      const found = Object.values(await containersOf(ours.name)).flat().sort();
-      expect((await askEach(ours.port, 6, ['h4'])).map(servers)).toEqual([found]);
-    });
-    await everywhere((node) => expectNothingToDo(node));
-    await leave('h4');
-    await everywhere((node) => eventually(async () => expect((await status(node)).peers.map(({ name }) => name)).not.toContain('h4')));
-    const report = await running.finish();
-    expect({ ...losses(report), failures: report.failures }).toEqual({ ...nothingLost, failures: [] });
-    await everywhere((node) => expectNothingToDo(node));
   }, 300_000);
 });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { askEach, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
+import { addressOf, askEach, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
 import { eventually, lab, on, shell } from '../support/lab.js';
-import { load } from '../support/load.js';
-import { expectNothingToDo, startMesh, status } from '../support/mesh.js';
+import { load, losses, nothingLost } from '../support/load.js';
+import { expectNothingToDo, removeMesh, startMesh, status } from '../support/mesh.js';
 import { ask, servers } from '../support/traffic.js';
 
 let web: string[];
@@ -117,5 +117,32 @@ describe('a worker that is promoted, and demoted again', () => {
       expect(source.description).toMatch(/^worker/);
     });
     await eventually(() => everyNodeServes());
+  }, 300_000);
+});
+
+/** Takes a node out of the mesh and of the Swarm. */
+async function leave(node: string): Promise<void> {
+  await removeMesh(node);
+  await on(node)('docker', 'swarm', 'leave');
+  await eventually(async () => { await on('h1')('docker', 'node', 'rm', '--force', node); });
+}
+
+describe('a node that leaves, and one that joins', () => {
+  it('the mesh goes on without the one and serves through the other', async () => {
+    await lab(['power', 'h4', 'boot']);
+    const token = (await on('h1')('docker', 'swarm', 'join-token', '-q', 'worker')).trim();
+    await on('h4')('docker', 'swarm', 'join', '--token', token, '--advertise-addr', addressOf('h4'), `${addressOf('h1')}:2377`);
+    const running = await load('joining', { urls: nodes.map((node) => urlOf(node, 8080)), parallel: 2, pause: 100, streams: 1, timeout: 10_000 });
+    await startMesh('h4');
+    await eventually(async () => {
+      const found = Object.values(await containersOf('web')).flat().sort();
+      expect((await askEach(8080, 6, ['h4'])).map(servers)).toEqual([found]);
+    });
+    await everywhere((node) => expectNothingToDo(node));
+    await leave('h4');
+    await everywhere((node) => eventually(async () => expect((await status(node)).peers.map(({ name }) => name)).not.toContain('h4')));
+    const report = await running.finish();
+    expect({ ...losses(report), failures: report.failures }).toEqual({ ...nothingLost, failures: [] });
+    await everywhere((node) => expectNothingToDo(node));
   }, 300_000);
 });
