@@ -21,6 +21,9 @@ afterAll(async () => {
   await removeMeshes();
 }, 300_000);
 
+/** What a reboot would take: all of the mesh in the kernel, and nothing of what is on disk. */
+const loseMesh = 'ip netns del mesh_sbox; ip netns del mesh_fabric; ip link del mesh_gwbridge; iptables -t nat -F MESH-INGRESS; iptables -F MESH-INGRESS';
+
 const everyNodeServes = async () => {
   expect((await askEach(8080, 6)).map(servers)).toEqual(nodes.map(() => web));
 };
@@ -31,7 +34,7 @@ describe('without any manager', () => {
     await lab(['mesh', 'h1', 'kill']);
     await eventually(async () => expect((await status('h3')).source.available).toBe(false));
     await lab(['mesh', 'h3', 'kill']);
-    await shell('h3', 'ip netns exec mesh_sbox ipvsadm -Z; routemesh cleanup');
+    await shell('h3', loseMesh);
     await startMesh('h3');
     await eventually(() => everyNodeServes());
     await startMesh('h1');
@@ -58,6 +61,20 @@ describe('without any manager', () => {
     web = await running('web', { h1: 1, h2: 1, h3: 1 });
     await eventually(() => everyNodeServes());
   }, 300_000);
+});
+
+describe('a node whose own Docker hangs while its controller starts', () => {
+  it('is programmed as it was', async () => {
+    await lab(['mesh', 'h2', 'stop']);
+    await shell('h2', `${loseMesh}; pkill -STOP dockerd`);
+    try {
+      await startMesh('h2');
+      expect(servers(await ask('client', urlOf('h2', 8080), 6))).toEqual(web);
+    } finally {
+      await shell('h2', 'pkill -CONT dockerd');
+    }
+    await eventually(async () => expect((await status('h2')).conditions).toEqual([]), 120_000);
+  }, 240_000);
 });
 
 describe('a worker whose relay is cut while services change', () => {
