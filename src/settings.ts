@@ -11,6 +11,8 @@ export type SourceSettings =
 
 export interface Settings {
   readonly source: SourceSettings;
+  /** Unix socket on which a manager's dockerd tells changes of tasks. */
+  readonly swarmSocket: string;
   /** Name or id of this node in the file source; null: the host's name. Docker knows by itself which node it is. */
   readonly node: string | null;
   /** Names of our objects in the kernel. */
@@ -52,6 +54,7 @@ export interface RelaySettings {
 
 export const defaultSettings: Settings = {
   source: { kind: 'docker', socket: '/var/run/docker.sock' },
+  swarmSocket: '/run/docker/swarm/control.sock',
   node: null,
   names: { sandbox: 'mesh_sbox', fabric: 'mesh_fabric', gatewayBridge: 'mesh_gwbridge', chain: 'MESH-INGRESS' },
   gatewaySubnet: '172.30.0.0/24',

@@ -72,7 +72,7 @@ async function swarmCluster(socket: string, settings: Settings, logger: Logger, 
     membership,
     ask: (asking) => dockerSwarmInfo({ socket, requestMilliseconds: patienceMilliseconds.running }, asking),
     remember: (now) => file.remember(now),
-    docker: dockerSource({ socket, logger }),
+    docker: dockerSource({ socket, logger, taskWatch: { socket: settings.swarmSocket, authority: swarmCertificates(membership.dockerRoot).authority } }),
     relay: (managers, onlyAvailable) =>
       relaySource({ managers: () => managers().map((manager) => ({ ...manager, port })), credentials: () => credentials.current, onlyAvailable, logger }),
     credentials,

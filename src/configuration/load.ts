@@ -116,6 +116,7 @@ function toSettings(merged: Layer): Settings {
     },
     gatewaySubnet: merged.gatewaySubnet ?? defaultSettings.gatewaySubnet,
     reservedPorts: merged.reservedPorts ?? defaultSettings.reservedPorts,
+    swarmSocket: merged.swarmSocket ?? defaultSettings.swarmSocket,
     resyncMilliseconds: merged.resync ?? defaultSettings.resyncMilliseconds,
     peerTimeoutMilliseconds: merged.peerTimeout ?? defaultSettings.peerTimeoutMilliseconds,
     stateFolder: merged.stateFolder ?? defaultSettings.stateFolder,

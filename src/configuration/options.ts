@@ -11,6 +11,7 @@ import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceNa
 export const configurationSchemas = {
   source: oneOf(['docker', 'file']),
   dockerSocket: socketPath,
+  swarmSocket: socketPath,
   clusterFile: absolutePath,
   node: hostName,
   gatewaySubnet,
@@ -48,6 +49,7 @@ const names = defaultSettings.names;
 export const optionDescriptions: Readonly<Record<ConfigurationKey, OptionDescription>> = {
   source: { placeholder: 'docker|file', help: 'where the services come from', default: 'docker, or file where clusterFile is given' },
   dockerSocket: { placeholder: 'PATH', help: "unix socket of this node's dockerd", default: '/var/run/docker.sock' },
+  swarmSocket: { placeholder: 'PATH', help: "unix socket on which a manager's dockerd tells changes of tasks", default: defaultSettings.swarmSocket },
   clusterFile: { placeholder: 'PATH', help: 'YAML file of nodes, services and endpoints', default: null },
   node: { placeholder: 'NAME', help: 'which node of the cluster file this is', default: 'the host name' },
   gatewaySubnet: { placeholder: 'CIDR', help: 'subnet between host and sandbox', default: defaultSettings.gatewaySubnet },

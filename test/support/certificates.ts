@@ -20,6 +20,8 @@ export interface Subject {
 export interface LeafOptions {
   readonly notBefore?: Date;
   readonly notAfter?: Date;
+  /** DNS names (subjectAltName), such as the role that swarmkit's clients ask for. */
+  readonly names?: readonly string[];
 }
 
 const day = 86_400_000;
@@ -40,9 +42,9 @@ export class Authority implements Signed {
     this.key = privateKey.export({ type: 'sec1', format: 'pem' }) as string;
   }
 
-  issue(subject: Subject, { notBefore = new Date(Date.now() - day), notAfter = new Date(Date.now() + 90 * day) }: LeafOptions = {}): Signed {
+  issue(subject: Subject, { notBefore = new Date(Date.now() - day), notAfter = new Date(Date.now() + 90 * day), names = [] }: LeafOptions = {}): Signed {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const fields = certificateFields(subject, this.name, publicKey, notBefore, notAfter, leafExtensions);
+    const fields = certificateFields(subject, this.name, publicKey, notBefore, notAfter, [...leafExtensions, ...subjectNames(names)]);
     return { certificate: pem('CERTIFICATE', signed(fields, this.keys.privateKey)), key: privateKey.export({ type: 'sec1', format: 'pem' }) as string };
   }
 }
@@ -95,6 +97,11 @@ const leafExtensions = [
   sequence(objectId('2.5.29.37'), octets(sequence(objectId('1.3.6.1.5.5.7.3.1'), objectId('1.3.6.1.5.5.7.3.2')))),
   sequence(objectId('2.5.29.19'), yes, octets(sequence())),
 ];
+
+function subjectNames(names: readonly string[]): Buffer[] {
+  if (names.length === 0) return [];
+  return [sequence(objectId('2.5.29.17'), octets(sequence(...names.map((dns) => tag(0x82, Buffer.from(dns))))))];
+}
 
 function certificateFields(subject: Subject, issuer: Subject, key: KeyObject, notBefore: Date, notAfter: Date, extensions: readonly Buffer[]): Buffer {
   const serial = randomBytes(8);

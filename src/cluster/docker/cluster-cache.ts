@@ -4,8 +4,12 @@ import { DockerAnswerError } from './errors.js';
 import { textOf } from './json.js';
 import type { RawCluster, RawObject } from './raw.js';
 
-/** What to list anew: single services with their tasks, or all but the networks, or everything. */
-export type LookScope = { readonly kind: 'services'; readonly ids: ReadonlySet<string> } | { readonly kind: 'cluster' } | { readonly kind: 'everything' };
+/** What to list anew: the nodes, or single services with their tasks, or all but the networks, or everything. */
+export type LookScope =
+  | { readonly kind: 'nodes' }
+  | { readonly kind: 'services'; readonly ids: ReadonlySet<string> }
+  | { readonly kind: 'cluster' }
+  | { readonly kind: 'everything' };
 
 export async function look(client: DockerClient, scope: LookScope, before: RawCluster | null, signal: AbortSignal): Promise<RawCluster> {
   if (before === null || scope.kind === 'everything') {
@@ -14,6 +18,7 @@ export async function look(client: DockerClient, scope: LookScope, before: RawCl
     ]);
     return { services: byId(services), tasks: byId(tasks), nodes, networks };
   }
+  if (scope.kind === 'nodes') return { ...before, nodes: await client.nodes(signal) };
   if (scope.kind === 'services') {
     const looked = await lookAtServices(client, scope.ids, before, signal);
     if (looked !== null) return looked;
@@ -74,6 +79,7 @@ export class PendingLook {
 }
 
 function wider(one: LookScope, other: LookScope): LookScope {
+  if (one.kind === 'nodes' && other.kind === 'nodes') return one;
   if (one.kind === 'services' && other.kind === 'services') return { kind: 'services', ids: new Set([...one.ids, ...other.ids]) };
   return one.kind === 'everything' || other.kind === 'everything' ? { kind: 'everything' } : { kind: 'cluster' };
 }

@@ -1,11 +1,13 @@
 /**
  * The cluster as a Swarm manager's Docker tells it.
  *
- * Docker has no task events, so its stream is only a hint: what an event names is listed anew, often while a service
- * converges, seldom when nothing moves, and everything from time to time and after each gap in the stream.
+ * Docker's event stream is only a hint: what an event names is listed anew, and everything from time to time and after
+ * each gap in the stream. Docker's API has no events of tasks. Swarm's own watch has: while it is live, a task's change is
+ * served as it comes; otherwise tasks are polled, often while a service converges, seldom when nothing moves.
  *
  * INVARIANTS
  * - One look at a time; hints that come meanwhile are gathered for the next one.
+ * - A change of a task is never undone by a list that is older than it.
  * - A look that fails changes nothing: the last good state stays, and the next look takes in everything.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,10 +24,15 @@ import { convergingServices, defaultPollIntervals, fastInterval, type PollInterv
 import { followEvents } from './events.js';
 import { clusterEventFilters, hintOf } from './hints.js';
 import type { RawCluster } from './raw.js';
+import type { TaskEvent } from './task-watch/messages.js';
+import { RecentTaskEvents } from './task-watch/recent-events.js';
+import type { TaskStreamOptions } from './task-watch/stream.js';
 
 export interface DockerSourceOptions {
   /** Unix socket of a manager's dockerd. */
   readonly socket: string;
+  /** Swarm's own watch of its tasks; left out: they are polled. */
+  readonly taskWatch?: TaskStreamOptions;
   readonly logger?: Logger;
   /** For one request, in milliseconds. */
   readonly requestMilliseconds?: number;
@@ -35,15 +42,30 @@ export interface DockerSourceOptions {
 export function dockerSource(options: DockerSourceOptions): ClusterSource {
   const client = new DockerClient(options);
   const logger = options.logger ?? silentLogger;
+  const intervals = { ...defaultPollIntervals, ...options.intervals };
+  let follower: DockerFollower | null = null;
   return {
-    description: `docker on ${options.socket}`,
+    get description() {
+      const tasks = follower === null ? '' : follower.isWatching ? ', watched' : ', polled';
+      return `docker on ${options.socket}${tasks}`;
+    },
     read: async (signal) => convertCluster(await look(client, { kind: 'everything' }, null, signal)).state,
-    follow: (listener, signal) => new DockerFollower(client, logger, { ...defaultPollIntervals, ...options.intervals }, listener).run(signal),
+    follow: (listener, signal) => {
+      follower = new DockerFollower({ client, logger, intervals, taskWatch: options.taskWatch ?? null }, listener);
+      return follower.run(signal);
+    },
   };
 }
 
 /** Events come in bursts; one look answers them all. */
 const burstMilliseconds = 20;
+
+interface FollowerOptions {
+  readonly client: DockerClient;
+  readonly logger: Logger;
+  readonly intervals: PollIntervals;
+  readonly taskWatch: TaskStreamOptions | null;
+}
 
 class DockerFollower {
   private readonly pending = new PendingLook();
@@ -52,6 +74,8 @@ class DockerFollower {
   private raw: RawCluster | null = null;
   private readonly teller: Teller;
   private streaming = false;
+  private watching = false;
+  private readonly recent = new RecentTaskEvents();
   private lastEverything = -Infinity;
   private lastCluster = -Infinity;
   private lastChange = -Infinity;
@@ -61,30 +85,61 @@ class DockerFollower {
   private readonly hot = new Map<string, number>();
   private notes = new Set<string>();
 
-  constructor(
-    private readonly client: DockerClient,
-    private readonly logger: Logger,
-    private readonly intervals: PollIntervals,
-    listener: ClusterListener,
-  ) {
+  constructor(private readonly options: FollowerOptions, listener: ClusterListener) {
     this.teller = new Teller(listener);
+  }
+
+  /** Does Swarm tell changes of tasks by itself? */
+  get isWatching(): boolean {
+    return this.watching;
   }
 
   async run(signal: AbortSignal): Promise<void> {
     this.pending.add({ kind: 'everything' }, 'start');
-    await Promise.all([this.followHints(signal), this.keepLooking(signal)]);
+    await Promise.all([this.followHints(signal), this.followTasks(signal), this.keepLooking(signal)]);
+  }
+
+  private async followTasks(signal: AbortSignal): Promise<void> {
+    const { taskWatch, logger } = this.options;
+    if (taskWatch === null) return;
+    // gRPC is a good part of a start's time, and workers need none.
+    const { followTasks } = await import('./task-watch/task-watch.js');
+    await followTasks(
+      { ...taskWatch, logger },
+      {
+        onLive: () => {
+          this.watching = true;
+          this.hint({ kind: 'cluster' }, 'task watch began');
+        },
+        onEvents: (events) => this.onTasks(events),
+        onBroken: () => {
+          this.watching = false;
+          this.recent.clear();
+          this.hint({ kind: 'cluster' }, 'task watch broke');
+        },
+      },
+      signal,
+    );
+  }
+
+  /** Before the first list there is nothing to lay them over, and while Docker fails the last good state stays. */
+  private onTasks(events: readonly TaskEvent[]): void {
+    this.recent.add(events);
+    if (this.raw === null || this.teller.isFailing) return;
+    this.take({ ...this.raw, tasks: this.recent.over(this.raw.tasks) }, 'task changed');
   }
 
   private followHints(signal: AbortSignal): Promise<void> {
     return followEvents(
       {
-        client: this.client,
+        client: this.options.client,
         filters: clusterEventFilters,
-        logger: this.logger,
+        logger: this.options.logger,
         listener: {
           onEvent: (event) => {
             const scope = hintOf(event);
-            if (scope === null) return;
+            // Of containers, only their tasks are of interest.
+            if (scope === null || (this.watching && event.type === 'container')) return;
             if (scope.kind === 'services') for (const id of scope.ids) this.hot.set(id, performance.now());
             this.lastChange = performance.now();
             this.hint(scope, `${event.type} ${event.action}`);
@@ -94,7 +149,7 @@ class DockerFollower {
             this.hint({ kind: 'everything' }, reason);
           },
           onBroken: (error) => {
-            this.logger.debug('Docker’s event stream broke; it is connected again', { error });
+            this.options.logger.debug('Docker’s event stream broke; it is connected again', { error });
             this.streaming = false;
             this.hint({ kind: 'everything' }, 'event stream broke');
           },
@@ -129,43 +184,52 @@ class DockerFollower {
 
   private async lookOnce(scope: LookScope, reason: string, signal: AbortSignal): Promise<void> {
     const began = performance.now();
-    const raw = await look(this.client, scope, this.raw, signal);
+    const listed = await look(this.options.client, scope, this.raw, signal);
     signal.throwIfAborted();
     this.lookTook = performance.now() - began;
-    const { state, notes } = convertCluster(raw);
-    if (scope.kind !== 'services') this.lastCluster = began;
+    if (scope.kind === 'cluster' || scope.kind === 'everything') this.lastCluster = began;
     if (scope.kind === 'everything') this.lastEverything = began;
+    const raw = { ...listed, tasks: this.recent.over(listed.tasks) };
     if (!isDeepStrictEqual(raw.tasks, this.raw?.tasks) || !isDeepStrictEqual(raw.services, this.raw?.services)) this.lastChange = began;
+    this.take(raw, reason);
+  }
+
+  private take(raw: RawCluster, reason: string): void {
     this.raw = raw;
+    const { state, notes } = convertCluster(raw);
     this.tellNotes(notes);
     this.teller.tell(state, reason);
   }
 
   /** Each note once, until it is over. */
   private tellNotes(notes: readonly string[]): void {
-    for (const note of notes) if (!this.notes.has(note)) this.logger.debug(`Docker: ${note}`);
+    for (const note of notes) if (!this.notes.has(note)) this.options.logger.debug(`Docker: ${note}`);
     this.notes = new Set(notes);
   }
 
   /** What to look at when the pause is over and nobody asked for anything. */
   private due(now: number): { scope: LookScope; reason: string } {
-    if (now - this.lastEverything >= this.intervals.resync) return { scope: { kind: 'everything' }, reason: 'resync' };
+    const { resync, slow } = this.options.intervals;
+    if (now - this.lastEverything >= resync) return { scope: { kind: 'everything' }, reason: 'resync' };
+    // All else is told; that Docker answers, and knows its cluster, is not.
+    if (this.streaming && this.watching) return { scope: { kind: 'nodes' }, reason: 'poll' };
     const moving = this.moving(now);
-    if (moving.size === 0 || now - this.lastCluster >= this.intervals.slow) return { scope: { kind: 'cluster' }, reason: 'poll' };
+    if (moving.size === 0 || now - this.lastCluster >= slow) return { scope: { kind: 'cluster' }, reason: 'poll' };
     return { scope: { kind: 'services', ids: moving }, reason: 'poll of converging services' };
   }
 
   /** While something moves: soon, but a Docker that is slow to answer is left as much time as it took. */
   private pause(): number {
+    const { intervals } = this.options;
     const now = performance.now();
-    const idle = this.streaming ? this.intervals.slow : this.intervals.blind;
-    return this.moving(now).size === 0 ? idle : Math.min(idle, Math.max(this.lookTook, fastInterval(now - this.lastChange, this.intervals)));
+    const idle = this.streaming ? intervals.slow : intervals.blind;
+    return this.watching || this.moving(now).size === 0 ? idle : Math.min(idle, Math.max(this.lookTook, fastInterval(now - this.lastChange, intervals)));
   }
 
   private moving(now: number): Set<string> {
     const moving = this.raw === null ? new Set<string>() : convergingServices(this.raw);
     for (const [id, since] of this.hot) {
-      if (now - since < this.intervals.hot) moving.add(id);
+      if (now - since < this.options.intervals.hot) moving.add(id);
       else this.hot.delete(id);
     }
     return moving;

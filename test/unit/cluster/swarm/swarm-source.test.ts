@@ -131,7 +131,7 @@ describe('a manager', () => {
     await untilServed(1);
     dockerd.cluster = cluster(2);
     await untilServed(2);
-    expect(source.description).toBe(`manager: docker on ${dockerd.socket}, relay on 127.0.0.1:${port} (0 followers)`);
+    expect(source.description).toBe(`manager: docker on ${dockerd.socket}, polled, relay on 127.0.0.1:${port} (0 followers)`);
   });
 
   test('whose Docker fails follows another manager after a while, and its own again when it answers', async () => {
