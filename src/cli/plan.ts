@@ -1,6 +1,6 @@
 /** `routemesh plan`: what `run` would change right now. Changes nothing. */
 import type { ClusterSource, LocalTasks } from '../cluster/source.js';
-import { gatherContext } from '../controller/gather.js';
+import { gatherContext, type AskedKernel } from '../controller/gather.js';
 import type { MeshKernel } from '../controller/mesh-kernel.js';
 import type { StatusReport } from '../controller/report.js';
 import type { Change } from '../kernel/change.js';
@@ -55,7 +55,7 @@ export async function computePlan(inputs: PlanInputs, signal: AbortSignal): Prom
   const kernel = withoutOwnPlaceholders(inputs.kernel, held);
   const context = gatherContext(state, { nodeId: node.id, settings, kernel, localTasks, deadPeers: inputs.deadPeers }, () => undefined);
   const nodePlan = plan(state, context);
-  const difference = await kernel.difference(nodePlan);
+  const difference = await inputs.kernel.difference(nodePlan);
   return {
     changes: difference.filter((change) => !isUnreadable(change) && !(change.kind === 'placeholder' && held.has(change.key))),
     unread: difference.filter(isUnreadable).map(({ place, summary }) => `${place}: ${summary}`),
@@ -64,20 +64,12 @@ export async function computePlan(inputs: PlanInputs, signal: AbortSignal): Prom
 }
 
 /** Placeholder sockets live in the controller's process: to this one they look like another program's. */
-function withoutOwnPlaceholders(kernel: MeshKernel, held: ReadonlySet<string>): MeshKernel {
+function withoutOwnPlaceholders(kernel: AskedKernel, held: ReadonlySet<string>): AskedKernel {
   return {
     release: kernel.release,
     underlayMtu: (address) => kernel.underlayMtu(address),
-    probe: () => kernel.probe(),
-    findTasks: (tasks) => kernel.findTasks(tasks),
     resolveTask: (path, identity) => kernel.resolveTask(path, identity),
     portsHeldByOthers: (ports) => kernel.portsHeldByOthers(ports.filter((port) => !held.has(keyOf(port)))),
-    difference: (nodePlan) => kernel.difference(nodePlan),
-    differenceFrom: (previous, next) => kernel.differenceFrom(previous, next),
-    apply: (nodePlan, changes) => kernel.apply(nodePlan, changes),
-    connections: () => kernel.connections(),
-    watch: (onChange) => { kernel.watch(onChange); },
-    close: () => { kernel.close(); },
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Condition } from '../cluster/condition.js';
 import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
-import type { ClusterState } from '../cluster/state.js';
+import type { ClusterState, Task } from '../cluster/state.js';
 import type { Logger } from '../log.js';
 import type { MeshKernel } from './mesh-kernel.js';
 import type { StatusReport } from './report.js';
@@ -31,6 +31,8 @@ export class ClusterWatch {
   private local: ReadonlyMap<string, LocalTask> | null = null;
   private availability: { available: boolean; since: Date; error?: Error } = { available: false, since: new Date() };
   private localError: Error | null = null;
+  /** Tasks of this node that were found without its Docker. */
+  private searched: readonly Task[] = [];
 
   constructor(private readonly options: ClusterWatchOptions) {}
 
@@ -41,11 +43,16 @@ export class ClusterWatch {
 
   /**
    * This node's tasks. A node that starts while its Docker hangs asks the kernel which of the tasks that the cluster
-   * knows of live here. Null: not known yet.
+   * knows of live here; those that were found stay known when the cluster, which takes the node for dead, forgets them.
+   * Null: not known yet.
    */
   tasks(): ReadonlyMap<string, LocalTask> | null {
     if (this.local !== null || this.localError === null || this.current === null) return this.local;
-    return this.options.kernel.findTasks(this.current.tasks.filter(({ nodeId }) => nodeId === this.options.node.id));
+    const own = this.current.tasks.filter(({ nodeId }) => nodeId === this.options.node.id);
+    const candidates = new Map([...this.searched, ...own].map((task) => [task.id, task]));
+    const found = this.options.kernel.findTasks([...candidates.values()]);
+    this.searched = [...candidates.values()].filter(({ id }) => found.has(id));
+    return found;
   }
 
   /** Until the signal aborts. */

@@ -6,6 +6,7 @@
  * - Nothing is programmed before the cluster state and the node's own tasks are both known: half a picture would
  *   remove real servers that live.
  * - While a source does not answer, the last good state is served.
+ * - A real server that must take no more connections is told so at once, whatever else is under way; no sync undoes it.
  * - Stopping leaves the kernel as it is.
  */
 import { performance } from 'node:perf_hooks';
@@ -14,7 +15,8 @@ import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js'
 import type { ClusterState, Task } from '../cluster/state.js';
 import type { Change } from '../kernel/change.js';
 import { connectionKey } from '../kernel/connections.js';
-import { isRepair } from '../kernel/repair.js';
+import type { IpvsChange } from '../kernel/ipvs.js';
+import { isRepair, stillWanted } from '../kernel/repair.js';
 import type { Logger } from '../log.js';
 import type { PlanContext } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
@@ -70,6 +72,8 @@ export class Controller {
   /** The plan that the kernel is known to have held; null after a failure. */
   private lastApplied: NodePlan | null = null;
   private lastContext: PlanContext | null = null;
+  /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
+  private shed: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
   private drainTimer: NodeJS.Timeout | undefined;
   private lastSync: SyncReport | null = null;
   private syncs = 0;
@@ -81,12 +85,12 @@ export class Controller {
     const { kernel, settings, logger } = options;
     this.conditions = new ConditionLog(logger);
     this.changes = new ChangeLog(logger);
-    this.cluster = new ClusterWatch({ ...options, onChange: (reason) => { this.queue.request(reason); } });
+    this.cluster = new ClusterWatch({ ...options, onChange: (reason) => { this.onChange(reason); } });
     this.peers = new PeerWatch({
       probe: kernel.probe(),
       timeoutMilliseconds: settings.peerTimeoutMilliseconds,
       logger,
-      onChange: (what) => { this.queue.request(what); },
+      onChange: (what) => { this.onChange(what); },
     });
   }
 
@@ -130,6 +134,12 @@ export class Controller {
     return this.currentPlan;
   }
 
+  /** The cluster, this node's tasks, or which peers answer. */
+  private onChange(reason: string): void {
+    this.shedAtOnce();
+    this.queue.request(reason);
+  }
+
   private onKernelChange(what: string): void {
     // A failing sync leaves traces that would call for the next one at once: its backoff decides instead.
     if (this.failing) return;
@@ -162,25 +172,29 @@ export class Controller {
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string, mustLook: boolean): Promise<ApplyResult> {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, this.drainFacts(localTasks));
-    const shed = await this.shed(served, localTasks);
     const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks, deadPeers: this.peers.dead() }, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
     const next = plan(served, context);
     this.currentPlan = next;
     this.lastContext = context;
+    const shed = this.shed?.changes ?? [];
+    this.shed = null;
 
-    const changes =
-      this.lastApplied !== null && !mustLook
-        ? kernel.differenceFrom(this.lastApplied, next).filter((change) => !shed.some((done) => isSame(done, change)))
-        : await kernel.difference(next);
+    const changes = this.lastApplied !== null && !mustLook ? kernel.differenceFrom(this.lastApplied, next) : await this.lookFor(next);
     const repairs = changes.filter((change) => isRepair(change, this.lastApplied, next));
     const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
-    const result: ApplyResult = { applied: [...shed, ...applied], failed };
+    const result: ApplyResult = { applied: [...shed, ...applied.filter((change) => !shed.some((done) => isSame(done, change)))], failed };
     this.changes.tell(result, repairs, reason);
     this.lastApplied = result.failed.length === 0 ? next : null;
     this.followPeers(state);
     return result;
+  }
+
+  /** A look takes its time; what changed meanwhile is left to the sync that waits. */
+  private async lookFor(next: NodePlan): Promise<readonly Change[]> {
+    const changes = await this.options.kernel.difference(next);
+    return this.shed === null ? changes : stillWanted(changes, next, this.shed.plan);
   }
 
   /** Asked from now on, over the cables that this sync has laid. */
@@ -190,17 +204,22 @@ export class Controller {
   }
 
   /**
-   * Before the long look at the kernel: real servers that must take no more connections are told so at once. A task
-   * that stops listens only a moment longer, and what is sent to it then is lost.
+   * Real servers that must take no more connections. A task that stops listens only a moment longer, and what is sent to
+   * it then is lost; a dead peer answers nothing at all.
    */
-  private async shed(served: ClusterState, localTasks: ReadonlyMap<string, LocalTask>): Promise<readonly Change[]> {
-    if (this.lastApplied === null || this.lastContext === null) return [];
+  private shedAtOnce(): void {
+    const { state } = this.cluster;
+    const localTasks = this.cluster.tasks();
+    if (state === null || localTasks === null || this.lastApplied === null || this.lastContext === null) return;
+    const { kernel } = this.options;
+    const served = this.drains.apply(state, this.drainFacts(localTasks));
     const alive = new Map([...this.lastContext.localTasks].filter(([id]) => localTasks.has(id)));
     const soon = plan(served, { ...this.lastContext, localTasks: alive, deadPeers: this.peers.dead() });
-    const urgent = this.options.kernel.differenceFrom(this.lastApplied, soon).filter(({ kind, action }) => kind === 'ipvs' && action !== 'add');
-    if (urgent.length === 0) return [];
-    // What fails here is found again by the look that follows.
-    return (await this.options.kernel.apply(soon, urgent)).applied;
+    const already = this.shed?.changes ?? [];
+    const urgent = kernel
+      .differenceFrom(this.lastApplied, soon)
+      .filter((change): change is IpvsChange => change.kind === 'ipvs' && change.action !== 'add' && !already.some((done) => isSame(done, change)));
+    this.shed = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
   }
 
   private drainFacts(localTasks: ReadonlyMap<string, LocalTask>): DrainFacts {

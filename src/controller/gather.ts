@@ -5,10 +5,13 @@ import type { LocalTaskNamespace, PlanContext } from '../plan/context.js';
 import type { Settings } from '../settings.js';
 import { publishedPorts, type MeshKernel } from './mesh-kernel.js';
 
+/** What is asked of the kernel. */
+export type AskedKernel = Pick<MeshKernel, 'release' | 'resolveTask' | 'underlayMtu' | 'portsHeldByOthers'>;
+
 export interface NodeFacts {
   readonly nodeId: string;
   readonly settings: Settings;
-  readonly kernel: MeshKernel;
+  readonly kernel: AskedKernel;
   readonly localTasks: ReadonlyMap<string, LocalTask>;
   /** Ids of nodes that don't answer over the fabric. */
   readonly deadPeers: ReadonlySet<string>;

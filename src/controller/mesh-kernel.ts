@@ -3,6 +3,7 @@ import type { LocalTask } from '../cluster/source.js';
 import type { ClusterState, Task } from '../cluster/state.js';
 import type { Change } from '../kernel/change.js';
 import type { ConnectionCount } from '../kernel/connections.js';
+import type { IpvsChange } from '../kernel/ipvs.js';
 import type { LocalTaskNamespace } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import type { Placeholder } from '../plan/objects.js';
@@ -43,6 +44,8 @@ export interface MeshKernel {
   differenceFrom(previous: NodePlan, next: NodePlan): readonly Change[];
   /** Applies as much as can be applied; never rejects for a single change. */
   apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult>;
+  /** IPVS alone, at once, also while a difference is looked for or applied. Gives those that were done. */
+  applyAtOnce(changes: readonly IpvsChange[]): readonly IpvsChange[];
   /** By `connectionKey`. Empty where there is no sandbox yet. */
   connections(): ReadonlyMap<string, ConnectionCount>;
   probe(): PeerProbe;

@@ -18,6 +18,7 @@ import { kinds, type Change, type Kind } from './change.js';
 import { connectionCounts, type ConnectionCount } from './connections.js';
 import { differenceOf, differenceOfPlans } from './difference.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
+import { applyIpvs, type IpvsChange } from './ipvs.js';
 import { belongsTo, stages, type Stage } from './order.js';
 import { PeerProbe } from './peer-probe.js';
 import { portsHeldByOthers } from './ports-held-by-others.js';
@@ -105,6 +106,21 @@ export class Engine {
       this.watcher.renew();
       return this.resultOf(places, outcomes, changes.filter(isUnreadable));
     });
+  }
+
+  /**
+   * IPVS alone, at once, beside whatever pass is running; what is refused is left to the next pass. Gives those that
+   * were done.
+   */
+  applyAtOnce(changes: readonly IpvsChange[]): readonly IpvsChange[] {
+    const sandbox = this.machine.open('sandbox');
+    if (sandbox === undefined) return [];
+    try {
+      const done = new Set(applyIpvs(sandbox, changes).flatMap(({ change, error }) => (error === undefined ? [change] : [])));
+      return changes.filter((change) => done.has(change));
+    } catch {
+      return [];
+    }
   }
 
   /** By `<fwmark> <address>:<port>`. Empty where there is no sandbox yet. */

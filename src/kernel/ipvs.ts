@@ -111,8 +111,8 @@ function diffDestinations(service: ServiceKey, desired: readonly Destination[], 
   return changes;
 }
 
-/** Services first, then their destinations, then removals: few sends whatever the number of changes. */
-function applyIpvs(open: OpenPlace, changes: readonly IpvsChange[]): Outcome[] {
+/** Services first, then their destinations, then removals: few sends whatever the number of changes. Waits for nothing. */
+export function applyIpvs(open: OpenPlace, changes: readonly IpvsChange[]): Outcome[] {
   const ipvs = open.ipvs();
   const outcomes: Outcome[] = [];
   const step = <T>(select: (change: IpvsChange) => T | undefined, send: (items: T[]) => readonly NetlinkResult[]): void => {

@@ -14,6 +14,12 @@ export function isRepair(change: Change, lastApplied: NodePlan | null, next: Nod
   return lastApplied !== null && !consequencesOf(lastApplied, next).has(idOf(change));
 }
 
+/** Those changes about whose objects both plans agree; the others were found by the light of a plan that is no longer wanted. */
+export function stillWanted<C extends Change>(changes: readonly C[], judgedBy: NodePlan, latest: NodePlan): C[] {
+  const moved = new Set(differenceOfPlans(judgedBy, latest).map(objectIdOf));
+  return changes.filter((change) => !moved.has(objectIdOf(change)));
+}
+
 /** The last answer is kept: the same two plans are asked about for each of a pass's changes. */
 let remembered: { readonly lastApplied: NodePlan; readonly next: NodePlan; readonly ids: ReadonlySet<string> } | undefined;
 
@@ -25,6 +31,10 @@ function consequencesOf(lastApplied: NodePlan, next: NodePlan): ReadonlySet<stri
 }
 
 /** Whether an object is added or changed may differ between plan and kernel; that it is (not) removed may not. */
-function idOf({ kind, place, key, action }: Change): string {
-  return [kind, place, key, action === 'remove' ? 'remove' : 'set'].join('\u0000');
+function idOf(change: Change): string {
+  return [objectIdOf(change), change.action === 'remove' ? 'remove' : 'set'].join('\u0000');
+}
+
+function objectIdOf({ kind, place, key }: Change): string {
+  return [kind, place, key].join('\u0000');
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, lab, on, shell } from '../support/lab.js';
-import { expectNothingToDo, nodeAddress, removeMesh, served, startMesh, status } from '../support/mesh.js';
+import { expectNothingToDo, loseMesh, nodeAddress, removeMesh, served, startMesh, status, stopMesh } from '../support/mesh.js';
 import { createService, hostNames, removeServices, tasksRunning, updateService } from '../support/swarm.js';
 import { ask, servers } from '../support/traffic.js';
 
@@ -84,6 +84,21 @@ describe('Docker', () => {
     expect(await webAnswers()).toHaveLength(2);
     await shell('h1', 'kill -CONT $(cat /run/docker.pid)');
     await eventually(async () => expect((await status()).conditions).toEqual([]), 120_000);
+  }, 300_000);
+
+  it('hanging while the controller starts costs nothing: the node serves what it served before', async () => {
+    const before = await hostNames('web');
+    await stopMesh();
+    await loseMesh();
+    await shell('h1', 'kill -STOP $(cat /run/docker.pid)');
+    try {
+      await startMesh();
+      expect(servers(await ask('client', `http://${nodeAddress}:8080`, 4))).toEqual(before);
+    } finally {
+      await shell('h1', 'kill -CONT $(cat /run/docker.pid)');
+    }
+    await eventually(async () => expect((await status()).conditions).toEqual([]), 120_000);
+    await expectNothingToDo();
   }, 300_000);
 
   it('restarting takes its tasks with it: the ports come back by themselves as the tasks do', async () => {

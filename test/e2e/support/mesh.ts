@@ -20,6 +20,11 @@ export async function removeMesh(node = 'h1'): Promise<void> {
   await on(node)('routemesh', 'cleanup');
 }
 
+/** What a reboot would take: all of the mesh in the kernel, and nothing of what is on disk. */
+export async function loseMesh(node = 'h1'): Promise<void> {
+  await shell(node, 'ip netns del mesh_sbox; ip netns del mesh_fabric; ip link del mesh_gwbridge; iptables -t nat -F MESH-INGRESS; iptables -F MESH-INGRESS');
+}
+
 /** `ipvsadm -Sn` of a namespace (a path, since dockerd's are no names of ip-netns), each line's words sorted out. */
 export interface RealServer {
   readonly fwmark: number;

@@ -3,6 +3,7 @@ import type { ClusterListener } from '../../../src/cluster/source.js';
 import type { ClusterNode, ClusterState } from '../../../src/cluster/state.js';
 import { Controller } from '../../../src/controller/controller.js';
 import type { MeshKernel } from '../../../src/controller/mesh-kernel.js';
+import type { Change } from '../../../src/kernel/change.js';
 import { differenceOfPlans } from '../../../src/kernel/difference.js';
 import { silentLogger } from '../../../src/log.js';
 import { defaultSettings } from '../../../src/settings.js';
@@ -17,6 +18,9 @@ const web: ClusterState = cluster({ nodes: [node(1), node(2)], services: [servic
 function bed() {
   const calls: string[] = [];
   let answering = true;
+  let looking: Promise<void> = Promise.resolve();
+  let found: readonly Change[] = [];
+  let hint: (what: string) => void = () => undefined;
   let called: () => void = () => undefined;
   let listener: ClusterListener | null = null;
   const note = (call: string) => { calls.push(call); called(); };
@@ -26,16 +30,17 @@ function bed() {
     resolveTask: (path) => ({ path, device: 'eth0' }),
     findTasks: () => new Map(),
     portsHeldByOthers: () => new Map(),
-    difference: () => { note('look'); return Promise.resolve([]); },
+    difference: async () => { note('look'); await looking; return found; },
     differenceFrom: differenceOfPlans,
     apply: (_plan, changes) => { note(changes.map(({ summary }) => summary).join('; ')); return Promise.resolve({ applied: changes, failed: [] }); },
+    applyAtOnce: (changes) => { note(`at once: ${changes.map(({ summary }) => summary).join('; ')}`); return changes; },
     connections: () => new Map(),
     probe: () => ({
       send: (_source, destination, sequence, onReply) => { if (answering) onReply(destination, sequence); },
       read: () => undefined,
       close: () => undefined,
     }),
-    watch: () => undefined,
+    watch: (onChange) => { hint = onChange; },
     close: () => undefined,
   };
   const untilAborted = (signal: AbortSignal) => new Promise<void>((resolve) => { signal.addEventListener('abort', () => { resolve(); }); });
@@ -54,6 +59,13 @@ function bed() {
   });
   return {
     calls, controller,
+    /** The next look lasts until it is ended with what it finds. */
+    holdLook: () => {
+      let end: () => void = () => undefined;
+      looking = new Promise((resolve) => { end = resolve; });
+      return (changes: readonly Change[]) => { found = changes; end(); };
+    },
+    hint: (what: string) => hint(what),
     silence: (is: boolean) => { answering = !is; },
     tell: (state: ClusterState) => listener?.onState(state, 'test'),
     /** Resolves with the calls since the last time, once there are so many. */
@@ -73,9 +85,11 @@ async function running(): Promise<ReturnType<typeof bed>> {
   const ended = started.controller.run(aborting.signal);
   stopping = async () => { aborting.abort(); await ended; };
   expect((await started.next(1))[0]).toBe('look');
+  while (!started.controller.report().programmed) await new Promise((resolve) => setImmediate(resolve));
   return started;
 }
 
+const lost = (summary: string, key: string): Change => ({ kind: 'ipvs', place: 'sandbox', action: 'change', key, summary });
 const weight = (change: string) => `destination 10.0.0.6:80 of tcp/8080 (mark 0x61f90) weight ${change}`;
 
 it('a peer that falls silent gets no new connections without a look at the kernel, and gets them again so', async () => {
@@ -84,11 +98,11 @@ it('a peer that falls silent gets no new connections without a look at the kerne
   while (peers() !== 'h2 alive') await new Promise((resolve) => setImmediate(resolve));
 
   silence(true);
-  expect(await next(1)).toEqual([weight('1 → 0')]);
+  expect(await next(2)).toEqual([`at once: ${weight('1 → 0')}`, weight('1 → 0')]);
   expect(peers()).toBe('h2 dead');
 
   silence(false);
-  expect(await next(1)).toEqual([weight('0 → 1')]);
+  expect(await next(2)).toEqual([`at once: ${weight('0 → 1')}`, weight('0 → 1')]);
 });
 
 it('a task that is no longer desired gets no new connections without a look at the kernel, on every node', async () => {
@@ -96,7 +110,24 @@ it('a task that is no longer desired gets no new connections without a look at t
 
   tell({ ...web, tasks: [local, { ...remote, weight: 0 }] });
 
-  expect(await next(1)).toEqual([weight('1 → 0')]);
+  expect(await next(1)).toEqual([`at once: ${weight('1 → 0')}`]);
+});
+
+it('not even a look that is under way is waited for, and what it found by then undoes nothing', async () => {
+  const { tell, next, hint, holdLook } = await running();
+  const endLook = holdLook();
+  hint('test');
+  expect(await next(1)).toEqual(['look']);
+
+  const draining = { ...web, tasks: [local, { ...remote, weight: 0 }] };
+  tell(draining);
+  expect(await next(1)).toEqual([`at once: ${weight('1 → 0')}`]);
+
+  // The look saw the weight of 0, and its plan still said 1. What somebody else took is put right all the same.
+  endLook([lost('destination 10.0.0.6:80 of tcp/8080 (mark 0x61f90) weight 0 → 1', 'tcp/8080 (mark 0x61f90) 10.0.0.6:80'), lost('timeouts', 'timeouts')]);
+  const [repair, then] = await next(2);
+  expect(repair).toBe('timeouts');
+  expect(then).toContain(weight('1 → 0'));
 });
 
 it('a task of another node that has ended is taken out before its routes go: nothing lingers where nobody answers', async () => {
@@ -105,6 +136,6 @@ it('a task of another node that has ended is taken out before its routes go: not
   tell({ ...web, tasks: [local] });
 
   const [first, then] = await next(2);
-  expect(first).toBe('destination 10.0.0.6:80 of tcp/8080 (mark 0x61f90)');
-  expect(then).toMatch(/^route 10\.0\.0\.6\/32 .*; rule filter FORWARD -d 10\.0\.0\.6\/32 /);
+  expect(first).toBe('at once: destination 10.0.0.6:80 of tcp/8080 (mark 0x61f90)');
+  expect(then).toMatch(/route 10\.0\.0\.6\/32 .*; rule filter FORWARD -d 10\.0\.0\.6\/32 /);
 });
