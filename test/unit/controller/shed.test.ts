@@ -110,7 +110,7 @@ it('a task that is no longer desired gets no new connections without a look at t
 
   tell({ ...web, tasks: [local, { ...remote, weight: 0 }] });
 
-  expect(await next(1)).toEqual([`at once: ${weight('1 → 0')}`]);
+  expect(await next(2)).toEqual([`at once: ${weight('1 → 0')}`, weight('1 → 0')]);
 });
 
 it('not even a look that is under way is waited for, and what it found by then undoes nothing', async () => {
