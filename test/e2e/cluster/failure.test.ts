@@ -1,32 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { askEach, cable, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf } from '../support/cluster.js';
+import { askEach, cable, containersOf, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf } from '../support/cluster.js';
 import { eventually, lab, shell } from '../support/lab.js';
-import { load, losses, type LoadReport } from '../support/load.js';
+import type { LoadReport } from '../support/load.js';
 import { startMesh, status } from '../support/mesh.js';
 import { servers } from '../support/traffic.js';
+import { both, createBoth, finish, loads, ours, theirs } from '../support/two-meshes.js';
 
-/** Two services alike: ours is served by routemesh, theirs by dockerd's ingress, on the same nodes and in one run. */
-const ours = { name: 'ours', port: 8080 };
-const theirs = { name: 'theirs', port: 8180 };
-const both = <T>(work: (name: string) => Promise<T>): Promise<[T, T]> => Promise.all([work(ours.name), work(theirs.name)]);
 const three = { h1: 1, h2: 1, h3: 1 };
 
-function loads(urls: (port: number) => readonly string[], timeout = 5_000, streams = 2) {
-  return Promise.all([ours, theirs].map(({ name, port }) => load(name, { urls: urls(port), parallel: 2, pause: 100, streams, timeout })));
-}
-
-async function finish(running: Awaited<ReturnType<typeof loads>>): Promise<[LoadReport, LoadReport]> {
-  const [our, their] = await Promise.all(running.map((each) => each.finish()));
-  if (our === undefined || their === undefined) throw new Error('a load did not report');
-  console.info(`routemesh ${JSON.stringify(losses(our))} of ${our.requests.ok}, dockerd ${JSON.stringify(losses(their))} of ${their.requests.ok}`);
-  if (our.failures.length > 0) console.info(our.failures.slice(0, 20).map(({ at_s, what, stage, error, url }) => `${at_s} s: ${what} ${url}: ${stage}: ${error}`).join('\n'));
-  return [our, their];
-}
-
 beforeAll(async () => {
-  const polite = ['--env', 'GRACE_MS=2000', '--env', 'DRAIN_MS=70000', '--stop-grace-period', '80s', '--update-delay', '1s'];
-  await create(ours.name, '--replicas', '3', '--replicas-max-per-node', '2', '--publish', `${ours.port}:80`, ...polite);
-  await create(theirs.name, '--replicas', '3', '--replicas-max-per-node', '2', '--publish', `${theirs.port}:80`, '--label', 'routemesh.enabled=false', ...polite);
+  await createBoth('--replicas', '3', '--replicas-max-per-node', '2');
   await startMeshes();
   await both((name) => running(name, three));
   await offered('tcp/8080', 3);
@@ -42,7 +25,7 @@ afterAll(async () => {
 describe('a node whose cable is pulled under load', () => {
   it('gets no new connection from the others after a second, when dockerd still sends to it', async () => {
     await eventually(async () => { await both((name) => containersOf(name).then((found) => { if (Object.values(found).some((ids) => ids.length === 0)) throw new Error(`${name} is not on every node`); })); });
-    const running = await loads((port) => ['h1', 'h2'].map((node) => urlOf(node, port)), 1_000, 0);
+    const running = await loads((port) => ['h1', 'h2'].map((node) => urlOf(node, port)), { timeout: 1_000, streams: 0 });
     const cutAt = Number((await lab(['vm', 'sh', '-c', 'date +%s%3N; ip link set under-h3 down'])).trim());
     await everywhere((node) => eventually(async () => expect((await status(node)).peers.find(({ name }) => name === 'h3')?.state).toBe('dead')), ['h1', 'h2']);
     // As long as dockerd goes on sending to the dead node: until Swarm itself calls it down.

@@ -23,8 +23,10 @@ export interface LoadOptions {
   readonly parallel: number;
   /** Milliseconds between two requests of each. */
   readonly pause: number;
-  /** Long answers beside them, one minute each. */
+  /** Long answers beside them. */
   readonly streams: number;
+  /** How long each of them goes on; a minute when left out. */
+  readonly streamSeconds?: number;
   /** Of a connection attempt or an answer, in milliseconds. */
   readonly timeout?: number;
 }
@@ -34,9 +36,9 @@ export interface Load {
   finish(): Promise<LoadReport>;
 }
 
-/** New connections all the time, and some that stream for a minute; resolves once each of them has had an answer. */
-export async function load(id: string, { urls, parallel, pause, streams, timeout = 5_000 }: LoadOptions): Promise<Load> {
-  const words = urls.flatMap((url) => [`--url ${url}/who`, `--url '${url}/slow?ms=300'`, `--stream-url '${url}/stream?s=60'`]).join(' ');
+/** New connections all the time, and some that stream; resolves once each of them has had an answer. */
+export async function load(id: string, { urls, parallel, pause, streams, streamSeconds = 60, timeout = 5_000 }: LoadOptions): Promise<Load> {
+  const words = urls.flatMap((url) => [`--url ${url}/who`, `--url '${url}/slow?ms=300'`, `--stream-url '${url}/stream?s=${streamSeconds}'`]).join(' ');
   const running = background(
     'client', 'bash', '-c',
     `exec /run/lab/bin/load ${words} --parallel ${parallel} --pause ${pause} --timeout ${timeout} --streams ${streams} --duration 600 --announce >/tmp/load-${id}.out & echo $! >/tmp/load-${id}.pid; wait`,

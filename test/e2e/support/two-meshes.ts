@@ -1,0 +1,28 @@
+/** Two services alike: ours is served by routemesh, theirs by dockerd's ingress, on the same nodes and in one run. */
+import { create } from './cluster.js';
+import { load, losses, type Load, type LoadOptions, type LoadReport } from './load.js';
+
+export const ours = { name: 'ours', port: 8080 };
+export const theirs = { name: 'theirs', port: 8180 };
+
+export const both = <T>(work: (name: string) => Promise<T>): Promise<[T, T]> => Promise.all([work(ours.name), work(theirs.name)]);
+
+/** The same options for both, but for what makes theirs dockerd's. */
+export async function createBoth(...options: readonly string[]): Promise<void> {
+  await create(ours.name, '--publish', `${ours.port}:80`, ...options);
+  await create(theirs.name, '--publish', `${theirs.port}:80`, '--label', 'routemesh.enabled=false', ...options);
+}
+
+/** The same load on both. */
+export async function loads(urls: (port: number) => readonly string[], options: Partial<LoadOptions> = {}): Promise<[Load, Load]> {
+  const begin = ({ name, port }: typeof ours) => load(name, { parallel: 2, pause: 100, streams: 2, ...options, urls: urls(port) });
+  return await Promise.all([begin(ours), begin(theirs)]);
+}
+
+/** Both reports, ours first, which the run's output tells side by side. */
+export async function finish(running: readonly [Load, Load]): Promise<[LoadReport, LoadReport]> {
+  const [our, their] = await Promise.all([running[0].finish(), running[1].finish()]);
+  console.info(`routemesh ${JSON.stringify(losses(our))} of ${our.requests.ok}, dockerd ${JSON.stringify(losses(their))} of ${their.requests.ok}`);
+  if (our.failures.length > 0) console.info(our.failures.slice(0, 20).map(({ at_s, what, stage, error, url }) => `${at_s} s: ${what} ${url}: ${stage}: ${error}`).join('\n'));
+  return [our, their];
+}
