@@ -31,7 +31,7 @@ const commands: readonly CommandDescription[] = [
     json: 'log as JSON (the same as --log-format json)',
     settings: configurationKeys,
     help: `Examples:
-  sudo routemesh run                                    on a Swarm manager, with the defaults
+  sudo routemesh run                                    on a node of a Swarm, with the defaults
   sudo routemesh run --log-level debug                  each change, and why
   sudo routemesh run --cluster-file mesh.yaml --node a  without Docker
 

@@ -10,6 +10,7 @@ import { policyKeys } from './policy-grammar/keys.js';
 import { readServicePolicy, type PolicyEntry, type PortScope, type Problem, type ServicePolicy } from './policy-grammar/service-policy.js';
 import { parsePort } from './policy-grammar/values.js';
 import { defaultPortPolicy, type PortPolicy } from './policy.js';
+import { byCodeUnit } from './sorting.js';
 import { protocols } from './state.js';
 
 export const labelPrefix = 'routemesh.';
@@ -18,7 +19,7 @@ export function readLabels(labels: Readonly<Record<string, unknown>>, defaults: 
   const entries: PolicyEntry[] = [];
   const problems: Problem[] = [];
   // Sorted, so that the same labels give the same conditions in the same order.
-  for (const [name, value] of Object.entries(labels).sort(([one], [other]) => (one < other ? -1 : 1))) {
+  for (const [name, value] of Object.entries(labels).sort(([one], [other]) => byCodeUnit(one, other))) {
     if (!isOurs(name)) continue;
     const where = `label ${quoteForPeople(name)}`;
     const parsed = parseLabelName(name);

@@ -4,9 +4,9 @@
  * The file is written whole beside the old one and renamed over it, so that a crash leaves one or the other; what is
  * read back is checked as strictly as any stranger's words.
  */
-import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readBounded } from './read-bounded.js';
 import { findInconsistency, stateSchema } from './state-schema.js';
 import type { ClusterState } from './state.js';
 import { writeAtomically } from './write-atomically.js';
@@ -36,7 +36,7 @@ export class SavedState {
   async load(): Promise<ClusterState | null> {
     let text: string;
     try {
-      text = await readBounded(this.path);
+      text = await readBounded(this.path, longestFile);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw new SavedStateError(`The saved state ${this.path} can't be read: ${(error as Error).message}`, { cause: error });
@@ -79,15 +79,4 @@ export function parseSavedState(text: string, path: string): ClusterState {
   }
   const [issue] = result.error.issues;
   throw new SavedStateError(`The saved state ${path} is not one of ours: ${issue?.message ?? 'odd'} at ${issue?.path.join('.') ?? '?'}`);
-}
-
-async function readBounded(path: string): Promise<string> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    if (size > longestFile) throw new Error(`it has ${size} bytes`);
-    return await readFile(file, 'utf8');
-  } finally {
-    await file.close();
-  }
 }

@@ -7,6 +7,7 @@
  * task lingers here, with its service, as long as its namespace lives on this node.
  */
 import { defaultPortPolicy } from '../cluster/policy.js';
+import { byId } from '../cluster/sorting.js';
 import type { ClusterState, Service, Task } from '../cluster/state.js';
 
 /** What must be known to end a drain. */
@@ -49,8 +50,8 @@ export class DrainKeeper {
     );
     return {
       ...state,
-      services: byId([...state.services, ...removedServices.values()]),
-      tasks: byId([...state.tasks.filter(({ id }) => !over.has(id)), ...lingering.map(({ task }) => ({ ...task, weight: 0 }))]),
+      services: [...state.services, ...removedServices.values()].sort(byId),
+      tasks: [...state.tasks.filter(({ id }) => !over.has(id)), ...lingering.map(({ task }) => ({ ...task, weight: 0 }))].sort(byId),
     };
   }
 
@@ -109,8 +110,4 @@ function isOver(drain: Drain, facts: DrainFacts): boolean {
 /** The longest that any port of the service asks for. */
 function grace(service: Service): number {
   return service.ports.reduce((longest, port) => Math.max(longest, port.policy.drainMilliseconds), service.ports.length === 0 ? defaultPortPolicy.drainMilliseconds : 0);
-}
-
-function byId<T extends { readonly id: string }>(items: readonly T[]): T[] {
-  return [...items].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }

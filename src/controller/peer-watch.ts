@@ -5,6 +5,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Condition } from '../cluster/condition.js';
 import type { Logger } from '../log.js';
+import { vxlan } from '../plan/devices.js';
 import type { Peer } from '../plan/peers.js';
 import type { PeerProbe } from './mesh-kernel.js';
 import { PeerHealth, type PeerVerdict } from './peer-health.js';
@@ -87,21 +88,19 @@ export class PeerWatch {
 
   /** `node`: this one, which says so when it is the one cut off. */
   conditions(node: { readonly id: string; readonly name: string }): Condition[] {
-    const all = [...this.watched.values()].map(({ peer }) => peer);
-    const dead = this.dead();
-    if (dead.size === 0) return [];
-    const names = all.filter(({ id }) => dead.has(id)).map(({ name, address }) => `${name} (${address})`);
-    if (dead.size === all.length) {
-      const message = `no peer answers over the fabric (${names.join(', ')}); this node serves its own tasks where it has any. Look at its cable, and at what filters udp/4798`;
+    const ids = this.dead();
+    const dead = [...this.watched.values()].map(({ peer }) => peer).filter(({ id }) => ids.has(id));
+    if (dead.length === 0) return [];
+    if (dead.length === this.watched.size) {
+      const names = dead.map(({ name, address }) => `${name} (${address})`).join(', ');
+      const message = `no peer answers over the fabric (${names}); this node serves its own tasks where it has any. Look at its cable, and at what filters udp/${vxlan.port}`;
       return [{ reason: 'CutOff', object: { kind: 'node', ...node }, message }];
     }
-    return all
-      .filter(({ id }) => dead.has(id))
-      .map(({ id, name, address }) => ({
-        reason: 'PeerUnreachable',
-        object: { kind: 'node', id, name },
-        message: `${address} does not answer over the fabric; its tasks get no new connections from here until it does`,
-      }));
+    return dead.map(({ id, name, address }) => ({
+      reason: 'PeerUnreachable',
+      object: { kind: 'node', id, name },
+      message: `${address} does not answer over the fabric; its tasks get no new connections from here until it does`,
+    }));
   }
 
   /** One round of questions, and the verdict on the last ones. Public for tests; the timer calls it. */

@@ -4,10 +4,10 @@
  * For a controller that starts while the node's Docker hangs: its saved state says which tasks the node had, and the
  * kernel says which of them still live.
  */
-import { readdirSync, statSync } from 'node:fs';
 import type { LocalTask } from '../cluster/source.js';
 import type { Task } from '../cluster/state.js';
 import { taskDevice } from '../plan/devices.js';
+import { livingNamespacePaths } from './namespace-paths.js';
 import { inNamespace } from './traces.js';
 
 /** By task id. A task that no process lives in, or whose identity is in two namespaces, is not in it. */
@@ -15,29 +15,13 @@ export function findTasks(tasks: readonly Task[]): ReadonlyMap<string, LocalTask
   const wanted = new Map(tasks.map((task) => [`${task.identity.address}/${task.identity.prefixLength}`, task.id]));
   const found = new Map<string, LocalTask | null>();
   if (wanted.size === 0) return new Map();
-  for (const namespace of livingNamespaces()) {
+  for (const namespace of livingNamespacePaths()) {
     for (const address of addressesIn(namespace)) {
       const taskId = wanted.get(address);
       if (taskId !== undefined) found.set(taskId, found.has(taskId) ? null : { taskId, namespace });
     }
   }
   return new Map([...found].flatMap(([id, task]) => (task === null ? [] : [[id, task] as const])));
-}
-
-/** `/proc/<pid>/ns/net` of the oldest process in each namespace but our own. Docker's own files under /run outlive their tasks. */
-function livingNamespaces(): string[] {
-  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).sort((one, other) => one - other);
-  const paths = new Map<string, string>();
-  for (const path of ['/proc/self/ns/net', ...processes.map((pid) => `/proc/${pid}/ns/net`)]) {
-    try {
-      const { dev, ino } = statSync(path);
-      const identity = `${dev}:${ino}`;
-      if (!paths.has(identity)) paths.set(identity, path);
-    } catch {
-      // The process has just ended.
-    }
-  }
-  return [...paths.values()].slice(1);
 }
 
 /** With prefix lengths; our own cable's are left out. */

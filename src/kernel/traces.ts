@@ -1,10 +1,9 @@
 /** Finds what we left in the namespaces of tasks, without knowing any plan: in every network namespace of this machine. */
-import { readdirSync, statSync } from 'node:fs';
-
 import { NetworkNamespace, RouteNetlink, type Link as KernelLink, type Route as KernelRoute, type Rule as KernelRule } from '../../native/index.js';
 import { taskDevice } from '../plan/devices.js';
 import type { Machine } from './machine.js';
 import { linkAlias, routeProtocol } from './marks.js';
+import { networkNamespacePaths } from './namespace-paths.js';
 
 /** What is ours in one task's namespace. */
 export interface TaskTraces {
@@ -14,21 +13,6 @@ export interface TaskTraces {
   readonly links: readonly KernelLink[];
   readonly routes: readonly KernelRoute[];
   readonly rules: readonly KernelRule[];
-}
-
-/** Paths of all network namespaces that this process can see, one for each. */
-export function networkNamespacePaths(): string[] {
-  const paths = [
-    ...listed('/run/netns').map((name) => `/run/netns/${name}`),
-    ...listed('/run/docker/netns').map((name) => `/run/docker/netns/${name}`),
-    ...listed('/proc').filter((name) => /^\d+$/.test(name)).map((pid) => `/proc/${pid}/ns/net`),
-  ];
-  const found = new Map<string, string>();
-  for (const path of paths) {
-    const identity = identityOf(path);
-    if (identity !== undefined && !found.has(identity)) found.set(identity, path);
-  }
-  return [...found.values()];
 }
 
 /** Namespaces of tasks in which something of this node's is. */
@@ -66,22 +50,5 @@ export function inNamespace<T>(path: string, look: (namespace: NetworkNamespace,
   } finally {
     socket?.close();
     namespace?.close();
-  }
-}
-
-function listed(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-function identityOf(path: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(path);
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
   }
 }

@@ -3,6 +3,7 @@
  * and a peer that comes or goes changes nothing about the others.
  */
 import type { Condition } from '../cluster/condition.js';
+import { byId } from '../cluster/sorting.js';
 import type { ClusterNode, ClusterState, Ipv4Address } from '../cluster/state.js';
 import { ipv4ToNumber, macOf, routerAddress } from './addresses.js';
 import type { MacAddress } from './objects.js';
@@ -76,8 +77,4 @@ function collisions(router: Ipv4Address, nodes: readonly ClusterNode[]): Conditi
       node === kept ? 'this one is in it, the other serves its own tasks only' : `this one serves its own tasks only, ${kept?.name ?? 'the other'} is in it`
     }. Give one of them another address of its own with \`docker node update --label-add routemesh.address=…\``,
   }));
-}
-
-function byId(one: ClusterNode, other: ClusterNode): number {
-  return one.id < other.id ? -1 : one.id > other.id ? 1 : 0;
 }

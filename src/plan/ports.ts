@@ -1,5 +1,6 @@
 /** Which published ports this node serves, and with which backends. */
 import type { Condition } from '../cluster/condition.js';
+import { byCodeUnit } from '../cluster/sorting.js';
 import type { ClusterState, Protocol, PublishedPort, Service, Task } from '../cluster/state.js';
 import type { PlanContext } from './context.js';
 import { fwmarkOf, portKey } from './fwmark.js';
@@ -75,7 +76,7 @@ function claims(services: readonly Service[]): { service: Service; port: Publish
     .flatMap((service) => service.ports.map((port) => ({ service, port })))
     .sort(
       (a, b) =>
-        rank(a) - rank(b) || compare(a.service.createdAt, b.service.createdAt) || compare(a.service.id, b.service.id),
+        rank(a) - rank(b) || byCodeUnit(a.service.createdAt, b.service.createdAt) || byCodeUnit(a.service.id, b.service.id),
     );
 }
 
@@ -101,10 +102,6 @@ function groupByService(tasks: readonly Task[]): Map<string, Task[]> {
     else group.push(task);
   }
   return groups;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function backend(task: Task, service: Service, port: PublishedPort): Backend {

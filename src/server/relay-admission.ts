@@ -1,6 +1,7 @@
 /** Who may ask the relay, and how much of it: strangers cost a handshake at most, peers a few connections. */
 import type { TLSSocket } from 'node:tls';
 import type { Socket } from 'node:net';
+import { certificateVerdicts } from '../cluster/relay/certificate-verdicts.js';
 import { identityOf, type RelayIdentity } from '../cluster/relay/certificates.js';
 
 /** Connections that have not yet shown a certificate. */
@@ -12,13 +13,9 @@ const mostInAll = 2_000;
 
 /** OpenSSL's words (X509_V_ERR_*) for what people ask about. */
 const verdicts: Readonly<Record<string, string>> = {
+  ...certificateVerdicts,
   UNABLE_TO_GET_ISSUER_CERT: 'no certificate, or one of another cluster',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: 'its certificate is not yet valid; are the clocks right?',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is of another cluster (self-signed)',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of another cluster',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is of another cluster',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of another cluster',
   CERT_SIGNATURE_FAILURE: 'its certificate is of another cluster (a forged signature)',
   INVALID_PURPOSE: 'its certificate is not for clients',
 };

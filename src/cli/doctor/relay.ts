@@ -1,6 +1,7 @@
 /** The relay between nodes: this node's certificate, and the ways to the managers. */
 import { parseCredentials, swarmCertificates } from '../../cluster/relay/certificates.js';
 import type { SwarmMembership } from '../../cluster/swarm/membership.js';
+import { vxlan } from '../../plan/devices.js';
 import type { Settings } from '../../settings.js';
 import { fail, ok, warn, type Finding } from './finding.js';
 import type { Probes } from './probes.js';
@@ -50,7 +51,7 @@ export async function checkRelay({ connectTcp }: Pick<Probes, 'connectTcp'>, { r
       const code = await connectTcp(host, port);
       return code === null
         ? ok('relay', `the manager on ${host} listens on tcp/${port}`)
-        : warn('relay', `the manager on ${host} can't be reached on tcp/${port} (${code})`, `Start routemesh there, and let tcp/${port} and udp/4798 pass between all nodes.`);
+        : warn('relay', `the manager on ${host} can't be reached on tcp/${port} (${code})`, `Start routemesh there, and let tcp/${port} and udp/${vxlan.port} pass between all nodes.`);
     }),
   );
   if (role === 'manager' || findings.some(({ outcome }) => outcome === 'ok')) return findings;

@@ -1,4 +1,5 @@
 /** The last lists of Docker, and how parts of them are brought up to date. */
+import { byId } from '../sorting.js';
 import type { DockerClient } from './client.js';
 import { DockerAnswerError } from './errors.js';
 import { textOf } from './json.js';
@@ -16,7 +17,7 @@ export async function look(client: DockerClient, scope: LookScope, before: RawCl
     const [services, tasks, nodes, networks] = await Promise.all([
       client.services(signal), client.tasks(signal), client.nodes(signal), client.swarmNetworks(signal),
     ]);
-    return { services: byId(services), tasks: byId(tasks), nodes, networks };
+    return { services: inOrder(services), tasks: inOrder(tasks), nodes, networks };
   }
   if (scope.kind === 'nodes') return { ...before, nodes: await client.nodes(signal) };
   if (scope.kind === 'services') {
@@ -24,7 +25,7 @@ export async function look(client: DockerClient, scope: LookScope, before: RawCl
     if (looked !== null) return looked;
   }
   const [services, tasks, nodes] = await Promise.all([client.services(signal), client.tasks(signal), client.nodes(signal)]);
-  return { ...before, services: byId(services), tasks: byId(tasks), nodes };
+  return { ...before, services: inOrder(services), tasks: inOrder(tasks), nodes };
 }
 
 /** Null when a service went away meanwhile: Docker answers 404 for the tasks of a service that it does not know. */
@@ -46,13 +47,13 @@ async function lookAtServices(client: DockerClient, ids: ReadonlySet<string>, be
 }
 
 function replaced(before: readonly RawObject[], now: readonly RawObject[], isAsked: (object: RawObject) => boolean): RawObject[] {
-  return byId([...before.filter((object) => !isAsked(object)), ...now.filter(isAsked)]);
+  return inOrder([...before.filter((object) => !isAsked(object)), ...now.filter(isAsked)]);
 }
 
 /** In one order, so that lists can be compared. */
-function byId(objects: readonly RawObject[]): RawObject[] {
+function inOrder(objects: readonly RawObject[]): RawObject[] {
   const keyed = objects.map((object) => ({ object, id: textOf(object, 'ID') ?? '' }));
-  return keyed.sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0)).map(({ object }) => object);
+  return keyed.sort(byId).map(({ object }) => object);
 }
 
 /** What has to be looked at, gathered until there is time for it. */

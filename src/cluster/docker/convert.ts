@@ -1,5 +1,6 @@
 /** From Docker's JSON to the ClusterState. Pure and total: an odd object is skipped with a note, the others are served. */
 import type { Condition } from '../condition.js';
+import { byId } from '../sorting.js';
 import type { ClusterNode, ClusterState, Service, Task } from '../state.js';
 import { textOf } from './json.js';
 import { knownNetworks } from './networks.js';
@@ -49,20 +50,11 @@ export function convertCluster(raw: RawCluster): Conversion {
 
   return {
     state: {
-      nodes: byId(nodes),
-      services: byId(services),
-      tasks: byId(tasks),
-      conditions: conditions.sort((one, other) => compare(one.object.id, other.object.id)),
+      nodes: [...nodes.values()].sort(byId),
+      services: [...services.values()].sort(byId),
+      tasks: [...tasks.values()].sort(byId),
+      conditions: conditions.sort((one, other) => byId(one.object, other.object)),
     },
     notes,
   };
-}
-
-function byId<Item extends { readonly id: string }>(items: ReadonlyMap<string, Item>): Item[] {
-  return [...items.values()].sort((one, other) => compare(one.id, other.id));
-}
-
-/** By code unit: the same order on every machine, whatever its locale. */
-function compare(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0;
 }

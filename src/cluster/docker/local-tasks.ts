@@ -6,8 +6,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Backoff } from '../../controller/backoff.js';
 import { silentLogger, type Logger } from '../../log.js';
-import type { LocalTask, LocalTasks, LocalTasksListener } from '../source.js';
 import { Alarm } from '../alarm.js';
+import { byCodeUnit } from '../sorting.js';
+import type { LocalTask, LocalTasks, LocalTasksListener } from '../source.js';
 import { DockerClient } from './client.js';
 import { DockerAnswerError } from './errors.js';
 import { followEvents, type DockerEvent } from './events.js';
@@ -52,7 +53,7 @@ class LocalContainers {
 
   tasks(): ReadonlyMap<string, LocalTask> {
     const tasks = [...this.alive.values()].map((task) => [task.taskId, task] as const);
-    return new Map(tasks.sort(([one], [other]) => (one < other ? -1 : 1)));
+    return new Map(tasks.sort(([one], [other]) => byCodeUnit(one, other)));
   }
 
   bury(containerId: string): void {

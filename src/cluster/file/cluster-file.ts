@@ -9,6 +9,7 @@ import {
 import { parsePort, parseWhole } from '../policy-grammar/values.js';
 import { policyKeys } from '../policy-grammar/keys.js';
 import type { Condition } from '../condition.js';
+import { byId } from '../sorting.js';
 import { protocols, type ClusterNode, type ClusterState, type Identity, type Service, type Task } from '../state.js';
 import { isNamespace, namespaceExpectation } from './namespace.js';
 
@@ -50,7 +51,7 @@ class ClusterFileReader {
       conditions.push(...read.conditions);
     }
     this.refuseSharedAddresses();
-    return { nodes: byId([...nodes.values()]), services: byId(services), tasks: byId(tasks), conditions };
+    return { nodes: [...nodes.values()].sort(byId), services: services.sort(byId), tasks: tasks.sort(byId), conditions };
   }
 
   /** `alpha: 192.168.56.11` */
@@ -232,8 +233,4 @@ function parseIdentity(text: string): Identity | null {
   const prefixLength = parseWhole(prefix, 1, 32);
   const usable = isIPv4(address) && !/^(0|127|22[4-9]|2[3-5]\d)\./.test(address) && !isIPv6(address);
   return usable && prefixLength !== null && rest.length === 0 ? { address, prefixLength } : null;
-}
-
-function byId<Item extends { readonly id: string }>(items: Item[]): Item[] {
-  return items.sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
 }

@@ -1,4 +1,5 @@
 /** `publish=8080:80/tcp,9000-9010:9000-9010/udp` */
+import { byCodeUnit } from '../sorting.js';
 import { protocols, type Protocol } from '../state.js';
 import { parsed, refused, splitList, type Parsed } from './parsed.js';
 import { parsePort } from './values.js';
@@ -45,7 +46,7 @@ export function parsePublish(text: string): PublishList {
 }
 
 export function byProtocolAndNumber(one: PortMapping, other: PortMapping): number {
-  return one.protocol === other.protocol ? one.published - other.published : one.protocol < other.protocol ? -1 : 1;
+  return byCodeUnit(one.protocol, other.protocol) || one.published - other.published;
 }
 
 function parseMappings(element: string): Parsed<readonly PortMapping[]> {

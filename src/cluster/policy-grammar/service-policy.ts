@@ -2,6 +2,7 @@
 import { didYouMean } from '../../configuration/did-you-mean.js';
 import { quoteForPeople, type Condition, type ConditionObject, type ConditionReason } from '../condition.js';
 import { defaultPortPolicy, type PortPolicy } from '../policy.js';
+import { byCodeUnit } from '../sorting.js';
 import type { Protocol } from '../state.js';
 import { isPolicyKey, keyGrammars, policyKeys, type Reading } from './keys.js';
 import type { PortMapping } from './publish.js';
@@ -74,7 +75,7 @@ export function readServicePolicy(entries: readonly PolicyEntry[], otherProblems
     policy: { ...defaults, ...service.policy },
     overrides: [...ports.values()]
       .map(({ port, protocol, where, enabled, policy }) => ({ port, protocol, where, policy, ...(enabled === undefined ? {} : { enabled }) }))
-      .sort((one, other) => one.port - other.port || (one.protocol ?? '').localeCompare(other.protocol ?? '')),
+      .sort((one, other) => one.port - other.port || byCodeUnit(one.protocol ?? '', other.protocol ?? '')),
     problems: bounded(problems),
   };
 }

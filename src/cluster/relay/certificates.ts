@@ -6,8 +6,8 @@
  * and so is a rotation, every three months by default. Certificates of one's own follow the same convention.
  */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readBounded } from '../read-bounded.js';
 
 /** The OU of Swarm's certificates (swarmkit ca/config.go). */
 export const relayRoles = ['swarm-manager', 'swarm-worker'] as const;
@@ -58,7 +58,7 @@ const longestFile = 256 * 1024;
 
 /** Rejects with CertificateError. */
 export async function readCredentials(paths: CertificatePaths): Promise<Credentials> {
-  const [certificate, key, authority] = await Promise.all([readBounded(paths.certificate), readBounded(paths.key), readBounded(paths.authority)]);
+  const [certificate, key, authority] = await Promise.all([readPem(paths.certificate), readPem(paths.key), readPem(paths.authority)]);
   return parseCredentials({ certificate, key, authority }, paths);
 }
 
@@ -109,16 +109,9 @@ function parse<Parsed>(path: string, read: () => Parsed): Parsed {
   }
 }
 
-async function readBounded(path: string): Promise<string> {
+async function readPem(path: string): Promise<string> {
   try {
-    const file = await open(path, 'r');
-    try {
-      const { size } = await file.stat();
-      if (size > longestFile) throw new Error(`it has ${size} bytes`);
-      return await file.readFile('utf8');
-    } finally {
-      await file.close();
-    }
+    return await readBounded(path, longestFile);
   } catch (error) {
     throw new CertificateError(`${path} can't be read: ${(error as Error).message}. In a container, mount its folder read-only.`, { cause: error });
   }

@@ -9,6 +9,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { byId } from '../sorting.js';
 import { conditionSchema, findInconsistency, nodeSchema, serviceSchema, stateSchema, taskSchema } from '../state-schema.js';
 import type { ClusterState } from '../state.js';
 
@@ -121,5 +122,5 @@ function merge<Item extends { readonly id: string }>(list: string, before: reado
     if (!items.delete(id)) throw new ProtocolError(`its change removes one of the ${list} that is not there`);
   }
   for (const item of changed) items.set(item.id, item);
-  return [...items.values()].sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
+  return [...items.values()].sort(byId);
 }

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { isNativeError } from 'node:util/types';
 import { quoteForPeople } from '../condition.js';
 import { LineSplitter } from '../docker/lines.js';
+import { certificateVerdicts } from './certificate-verdicts.js';
 import { identityOf, type Credentials } from './certificates.js';
 import { longestLine, longestState, parseLine, parseListing, ProtocolError, statePath, watchPath, type Line, type Listing } from './protocol.js';
 
@@ -195,17 +196,13 @@ class Call {
 }
 
 const remedies: Readonly<Record<string, string>> = {
+  ...certificateVerdicts,
   ECONNREFUSED: 'nobody listens there; does routemesh run on it?',
   EHOSTUNREACH: 'there is no way to it, or a firewall is in it',
   ENETUNREACH: 'there is no way to its network',
   ETIMEDOUT: 'it does not answer; is a firewall in the way?',
   ECONNRESET: 'it closed the connection; its log says why',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: 'its certificate is not yet valid; are the clocks right?',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of another cluster',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is of another cluster',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of another cluster',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is of another cluster',
   // Every Swarm calls its authority swarm-ca: another one's has the right name and the wrong key.
   CERT_SIGNATURE_FAILURE: 'its certificate is of another cluster',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',

@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import type { SwarmInfo } from '../docker/swarm-info.js';
+import { byCodeUnit } from '../sorting.js';
 
 export interface SwarmMembership {
   readonly nodeId: string;
@@ -33,7 +34,7 @@ export function membershipOf(info: SwarmInfo): SwarmMembership | null {
     managers: info.managers
       .map(({ nodeId, address }) => ({ nodeId, host: address.replace(/:\d+$/, '') }))
       .filter(({ host }) => isIPv4(host) && !host.startsWith('0.') && !host.startsWith('127.'))
-      .sort((one, other) => (one.nodeId < other.nodeId ? -1 : 1)),
+      .sort((one, other) => byCodeUnit(one.nodeId, other.nodeId)),
     dockerRoot: info.dockerRoot,
   };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { addressOf, askEach, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
+import { addressOf, askEach, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startWebEverywhere, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
 import { eventually, lab, on, shell } from '../support/lab.js';
 import { load, losses, nothingLost } from '../support/load.js';
 import { expectNothingToDo, loseMesh, removeMesh, startMesh, status } from '../support/mesh.js';
@@ -8,10 +8,7 @@ import { ask, servers } from '../support/traffic.js';
 let web: string[];
 
 beforeAll(async () => {
-  await create('web', '--mode', 'global', '--publish', '8080:80');
-  await startMeshes();
-  web = await running('web', { h1: 1, h2: 1, h3: 1 });
-  await offered('tcp/8080', 3);
+  web = await startWebEverywhere();
 }, 400_000);
 
 afterAll(async () => {

@@ -32,6 +32,15 @@ export async function create(name: string, ...options: readonly string[]): Promi
   await on('h1')('docker', 'service', 'create', '--detach', '--no-resolve-image', '--name', name, ...options, image);
 }
 
+/** The service `web` with one task on each node, offered on tcp/8080 by every node's mesh; gives its tasks' host names. */
+export async function startWebEverywhere(): Promise<string[]> {
+  await create('web', '--mode', 'global', '--publish', '8080:80');
+  await startMeshes();
+  const web = await running('web', { h1: 1, h2: 1, h3: 1 });
+  await offered('tcp/8080', 3);
+  return web;
+}
+
 /** Where a service's containers run: `{ h1: ['3f2a…'], h2: [] }`, the ids being the host names that the test image answers with. */
 export async function containersOf(name: string, which: readonly string[] = nodes): Promise<Record<string, string[]>> {
   const lists = await everywhere(async (node) => {

@@ -1,13 +1,11 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dockerSource } from '../../../../src/cluster/docker/docker-source.js';
 import { DockerTimeoutError, DockerUnreachableError, NotSwarmManagerError } from '../../../../src/cluster/docker/errors.js';
 import type { PollIntervals } from '../../../../src/cluster/docker/convergence.js';
-import { Recorder } from '../recorder.js';
-import { FakeDockerd, type Failure } from './fake-dockerd.js';
+import type { Recorder } from '../recorder.js';
+import { DockerBed } from './docker-bed.js';
+import type { FakeDockerd, Failure } from './fake-dockerd.js';
 import { clusterJson, ingress, serviceJson, taskJson, tcp8080 } from './swarm-json.js';
 
 /** So slow that only events and gaps make the source look again. */
@@ -16,27 +14,17 @@ const never: PollIntervals = { fast: 600_000, slow: 600_000, blind: 600_000, hot
 // Real sockets, files and timers: a busy machine is slow, not wrong.
 jest.setTimeout(30_000);
 
-let folder: string;
+let bed: DockerBed;
 let dockerd: FakeDockerd;
 let recorder: Recorder;
-let running: Promise<void>;
-let stop: AbortController;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'routemesh-docker-'));
-  dockerd = new FakeDockerd(join(folder, 'docker.sock'));
+  bed = await DockerBed.make();
+  ({ dockerd, recorder } = bed);
   dockerd.cluster = web(1);
-  recorder = new Recorder();
-  stop = new AbortController();
-  running = Promise.resolve();
 });
 
-afterEach(async () => {
-  stop.abort();
-  await running;
-  await dockerd.stop();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => bed.end());
 
 function web(replicas: number) {
   const tasks = Array.from({ length: replicas }, (_, n) => taskJson(`t${n + 1}`, { service: 'webid', node: 'alphaid', slot: n + 1, attachments: [[ingress, `10.0.0.${n + 8}/24`]] }));
@@ -44,9 +32,9 @@ function web(replicas: number) {
 }
 
 async function follow(intervals = never, requestMilliseconds = 10_000) {
-  running = dockerSource({ socket: dockerd.socket, intervals, requestMilliseconds }).follow(recorder, stop.signal);
+  bed.follow(dockerSource({ socket: dockerd.socket, intervals, requestMilliseconds }));
   await recorder.until('state: 8080');
-  while (dockerd.openStreams === 0) await sleep(2);
+  await bed.untilStreaming();
   if (intervals === never) await quiet();
   dockerd.requests.length = 0;
 }
@@ -197,7 +185,7 @@ describe('a Docker that fails: the last good state stays, the trouble is told on
   test('without event stream the poll goes on', async () => {
     dockerd.eventsFailure = 'error';
     await dockerd.start();
-    running = dockerSource({ socket: dockerd.socket, intervals: { ...never, blind: 30 } }).follow(recorder, stop.signal);
+    bed.follow(dockerSource({ socket: dockerd.socket, intervals: { ...never, blind: 30 } }));
     await recorder.until('web.1*1');
 
     dockerd.cluster = web(2);
@@ -207,7 +195,7 @@ describe('a Docker that fails: the last good state stays, the trouble is told on
   });
 
   test('a Docker that is not there yet is waited for', async () => {
-    running = dockerSource({ socket: dockerd.socket, intervals: never }).follow(recorder, stop.signal);
+    bed.follow(dockerSource({ socket: dockerd.socket, intervals: never }));
     await recorder.until('there is no such socket; is dockerd running');
     await dockerd.start();
 

@@ -1,11 +1,9 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dockerLocalTasks, localTaskOf } from '../../../../src/cluster/docker/local-tasks.js';
-import { Recorder } from '../recorder.js';
-import { FakeDockerd } from './fake-dockerd.js';
+import type { Recorder } from '../recorder.js';
+import { DockerBed } from './docker-bed.js';
+import type { FakeDockerd } from './fake-dockerd.js';
 
 const one = 'c1c1';
 const two = 'c2c2';
@@ -13,31 +11,22 @@ const two = 'c2c2';
 // Real sockets, files and timers: a busy machine is slow, not wrong.
 jest.setTimeout(30_000);
 
-let folder: string;
+let bed: DockerBed;
 let dockerd: FakeDockerd;
 let recorder: Recorder;
-let running: Promise<void>;
-let stop: AbortController;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'routemesh-local-'));
-  dockerd = new FakeDockerd(join(folder, 'docker.sock'));
+  bed = await DockerBed.make();
+  ({ dockerd, recorder } = bed);
   dockerd.containers.set(one, { taskId: 'task1', pid: 4711 });
   await dockerd.start();
-  recorder = new Recorder();
-  stop = new AbortController();
-  running = dockerLocalTasks({ socket: dockerd.socket, resyncMilliseconds: 600_000 }).follow(recorder, stop.signal);
+  bed.follow(dockerLocalTasks({ socket: dockerd.socket, resyncMilliseconds: 600_000 }));
   await recorder.until('task1=/proc/4711/ns/net');
-  while (dockerd.openStreams === 0) await sleep(2);
+  await bed.untilStreaming();
   await sleep(100);
 });
 
-afterEach(async () => {
-  stop.abort();
-  await running;
-  await dockerd.stop();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => bed.end());
 
 test('a task that starts is found, one that dies leaves at once and without a question', async () => {
   dockerd.containers.set(two, { taskId: 'task2', pid: 4712 });

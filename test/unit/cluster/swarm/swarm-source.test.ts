@@ -110,6 +110,24 @@ function follow(role: 'manager' | 'worker'): void {
   running = source.follow(recorder, stop.signal);
 }
 
+/** A manager that has heard its own Docker's one task, and, once that Docker fails, another manager's five. */
+async function followAnotherManager(): Promise<void> {
+  await is({ role: 'manager' });
+  other.history.publish(web(5));
+  await other.start();
+  follow('manager');
+  await recorder.until('web.1*1');
+  dockerd.failure = 'error';
+  await recorder.until('web.5*1');
+}
+
+/** A worker that has heard of the other manager's three tasks. */
+async function followAsWorker(): Promise<void> {
+  await is({ role: 'worker' });
+  follow('worker');
+  await recorder.until('web.3*1');
+}
+
 /** The state that this node's own relay serves to a worker; null while nobody listens. */
 async function served(): Promise<number | null> {
   const relay = relaySource({ managers: () => [{ nodeId: 'own', host: '127.0.0.1', port }], credentials: () => credentialsOf('w7', 'swarm-worker'), logger: log });
@@ -135,14 +153,7 @@ describe('a manager', () => {
   });
 
   test('whose Docker fails follows another manager after a while, and its own again when it answers', async () => {
-    await is({ role: 'manager' });
-    other.history.publish(web(5));
-    await other.start();
-    follow('manager');
-    await recorder.until('web.1*1');
-
-    dockerd.failure = 'error';
-    await recorder.until('web.5*1');
+    await followAnotherManager();
     expect(source.description).toContain('for now relay of manager m1');
     dockerd.cluster = cluster(2);
     dockerd.failure = 'none';
@@ -151,13 +162,7 @@ describe('a manager', () => {
   });
 
   test('does not pass on what it heard of another: followers find that one by themselves', async () => {
-    await is({ role: 'manager' });
-    other.history.publish(web(5));
-    await other.start();
-    follow('manager');
-    await recorder.until('web.1*1');
-    dockerd.failure = 'error';
-    await recorder.until('web.5*1');
+    await followAnotherManager();
     expect(await served()).toBe(1);
   });
 
@@ -192,17 +197,13 @@ describe('a worker', () => {
   });
 
   test('follows the managers that its Docker names', async () => {
-    await is({ role: 'worker' });
-    follow('worker');
-    await recorder.until('web.3*1');
+    await followAsWorker();
     await until(() => source.description.startsWith('worker: relay of manager m1'), 'the description');
     expect(await served()).toBeNull();
   });
 
   test('goes on while its Docker hangs, or is only starting', async () => {
-    await is({ role: 'worker' });
-    follow('worker');
-    await recorder.until('web.3*1');
+    await followAsWorker();
     dockerd.failure = 'hang';
     other.history.publish(web(4));
     await recorder.until('web.4*1');
@@ -215,9 +216,7 @@ describe('a worker', () => {
   });
 
   test('that is promoted asks its own Docker and serves, and follows again when it is demoted', async () => {
-    await is({ role: 'worker' });
-    follow('worker');
-    await recorder.until('web.3*1');
+    await followAsWorker();
 
     await is({ role: 'manager' });
     await recorder.until('state: 8080 web.1*1');
@@ -240,17 +239,13 @@ describe('a worker', () => {
   });
 
   test('that leaves its Swarm keeps the last state, and says so', async () => {
-    await is({ role: 'worker' });
-    follow('worker');
-    await recorder.until('web.3*1');
+    await followAsWorker();
     await is({ role: 'worker', localState: 'inactive' });
     await recorder.until('has left its Swarm');
   });
 
   test('that joined anew is another node: the controller must start again', async () => {
-    await is({ role: 'worker' });
-    follow('worker');
-    await recorder.until('web.3*1');
+    await followAsWorker();
     await is({ role: 'worker', nodeId: 'reborn' });
     await expect(running).rejects.toThrow(NodeChangedError);
   });
