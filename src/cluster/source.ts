@@ -1,7 +1,7 @@
 import type { ClusterState } from './state.js';
 
 /**
- * Where the cluster state comes from: Docker, a file, later the relay of a manager.
+ * Where the cluster state comes from: Docker, the relay of a manager, a file.
  *
  * A source keeps the last good state: while it can't read, it says so with `onUnavailable` and calls `onState` again
  * once it can. States are whole (never deltas) and are given only when they differ from the one before.

@@ -3,6 +3,7 @@
  * each change is laid over every list of the next seconds again, and versions decide.
  */
 import { performance } from 'node:perf_hooks';
+import { byCodeUnit } from '../../sorting.js';
 import { numberOf, textOf } from '../json.js';
 import type { RawObject } from '../raw.js';
 import type { TaskEvent } from './messages.js';
@@ -36,7 +37,7 @@ export class RecentTaskEvents {
       if (event.kind === 'removed') present.delete(id);
       else if (event.version >= (numberOf(present.get(id), 'Version', 'Index') ?? 0)) present.set(id, event.task);
     }
-    return [...present].sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0)).map(([, task]) => task);
+    return [...present].sort(([one], [other]) => byCodeUnit(one, other)).map(([, task]) => task);
   }
 
   clear(): void {
