@@ -40,6 +40,11 @@ export class RelayHistory {
     if (this.state !== null) this.tell(this.heartbeat());
   }
 
+  /** False: the cluster has no such node (any more), as far as is known. */
+  mayHave(nodeId: string): boolean {
+    return this.state === null || this.state.nodes.some(({ id }) => id === nodeId);
+  }
+
   /** The body of an answer; null before the first state. */
   list(): Buffer | null {
     if (this.state === null) return null;

@@ -12,7 +12,7 @@ import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { heartbeatMilliseconds, statePath, watchPath } from '../cluster/relay/protocol.js';
 import type { Credentials } from '../cluster/relay/certificates.js';
 import type { Logger } from '../log.js';
-import { addressOf, Admission } from './relay-admission.js';
+import { addressOf, Admission, peerOf } from './relay-admission.js';
 import type { RelayHistory } from './relay-history.js';
 import { RefusalLog } from './refusal-log.js';
 
@@ -38,6 +38,9 @@ export interface RelayLimits {
 }
 
 const defaultLimits: RelayLimits = { heartbeat: heartbeatMilliseconds, handshake: 10_000, answer: 60_000, unread: 4 * 1024 * 1024 };
+
+/** A removed node's certificate is valid for months. */
+const noNode = 'its node is none of this cluster (any more)';
 
 export interface RelayServer {
   /** `192.168.56.11:4798` */
@@ -171,10 +174,21 @@ class Relay implements RelayServer {
       this.refuseRequest(request, response, 400, 'nothing that is asked here has a body');
       return;
     }
+    const nodeId = this.nodeOf(request.socket as TLSSocket);
+    if (nodeId === null || !this.options.history.mayHave(nodeId)) {
+      this.refuseRequest(request, response, 403, noNode);
+      return;
+    }
     const url = URL.canParse(request.url ?? '', 'https://relay') ? new URL(request.url ?? '', 'https://relay') : null;
     if (url?.pathname === statePath) this.list(response);
-    else if (url?.pathname === watchPath) this.watch(url, request, response);
+    else if (url?.pathname === watchPath) this.watch(url, nodeId, request, response);
     else this.refuseRequest(request, response, 404, `nothing is here; there are ${statePath} and ${watchPath}`);
+  }
+
+  /** By the certificate that the connection was admitted with. */
+  private nodeOf(socket: TLSSocket): string | null {
+    const identity = peerOf(socket, this.clusterId);
+    return typeof identity === 'string' ? null : identity.nodeId;
   }
 
   private refuseRequest(request: IncomingMessage, response: ServerResponse, status: number, error: string): void {
@@ -195,7 +209,7 @@ class Relay implements RelayServer {
     response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length }).end(body);
   }
 
-  private watch({ searchParams }: URL, request: IncomingMessage, response: ServerResponse): void {
+  private watch({ searchParams }: URL, nodeId: string, request: IncomingMessage, response: ServerResponse): void {
     const { history } = this.options;
     const [epoch, after] = [searchParams.get('epoch') ?? '', searchParams.get('after') ?? ''];
     if (!/^[0-9a-f]{32}$/.test(epoch) || !/^\d{1,15}$/.test(after)) {
@@ -209,7 +223,8 @@ class Relay implements RelayServer {
     }
     response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8' });
     const write = (line: string) => {
-      if (response.writableLength + line.length > this.limits.unread) this.drop(response, 'it does not read its stream');
+      if (!history.mayHave(nodeId)) this.drop(response, noNode);
+      else if (response.writableLength + line.length > this.limits.unread) this.drop(response, 'it does not read its stream');
       else response.write(line);
     };
     const end = history.watch(write);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { askEach, cable, containersOf, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf } from '../support/cluster.js';
+import { askDocker } from '../support/docker.js';
 import { eventually, lab, shell } from '../support/lab.js';
 import type { LoadReport } from '../support/load.js';
 import { startMesh, status } from '../support/mesh.js';
@@ -30,8 +31,8 @@ describe('a node whose cable is pulled under load', () => {
     await everywhere((node) => eventually(async () => expect((await status(node)).peers.find(({ name }) => name === 'h3')?.state).toBe('dead')), ['h1', 'h2']);
     // As long as dockerd goes on sending to the dead node: until Swarm itself calls it down.
     await eventually(async () => {
-      const states = await shell('h1', "docker node ls --format '{{.Hostname}} {{.Status}}'");
-      expect(states).toContain('h3 Down');
+      const found = await askDocker<readonly { readonly Description: { readonly Hostname: string }; readonly Status: { readonly State: string } }[]>('h1', '/nodes');
+      expect(found.map(({ Description: { Hostname: name }, Status: { State: state } }) => `${name} ${state}`)).toContain('h3 down');
     }, 90_000);
     const [our, their] = await finish(running);
     const lastBegun = ({ failures }: LoadReport) => Math.max(0, ...failures.map(({ unix_ms: at }) => at - 1_000 - cutAt));

@@ -1,5 +1,6 @@
 /** Several nodes at once: the lab of `scripts/lab up --nodes 3`, h1 its manager. */
-import { eventually, lab, on, shell } from './lab.js';
+import { askDocker, containersOn } from './docker.js';
+import { eventually, lab, on } from './lab.js';
 import { removeMesh, startMesh, status } from './mesh.js';
 import { image, removeServices } from './swarm.js';
 import { ask, type Answer } from './traffic.js';
@@ -34,7 +35,7 @@ export async function create(name: string, ...options: readonly string[]): Promi
 
 /** The service `web` with one task on each node, offered on tcp/8080 by every node's mesh; gives its tasks' host names. */
 export async function startWebEverywhere(): Promise<string[]> {
-  await create('web', '--mode', 'global', '--publish', '8080:80');
+  await create('web', '--mode', 'global', '--publish', '8080:80', '--update-parallelism', '0');
   await startMeshes();
   const web = await running('web', { h1: 1, h2: 1, h3: 1 });
   await offered('tcp/8080', 3);
@@ -43,10 +44,7 @@ export async function startWebEverywhere(): Promise<string[]> {
 
 /** Where a service's containers run: `{ h1: ['3f2a…'], h2: [] }`, the ids being the host names that the test image answers with. */
 export async function containersOf(name: string, which: readonly string[] = nodes): Promise<Record<string, string[]>> {
-  const lists = await everywhere(async (node) => {
-    const output = await on(node)('docker', 'ps', '--format', '{{.ID}}', '--filter', `label=com.docker.swarm.service.name=${name}`);
-    return [node, output.split('\n').filter((line) => line !== '').sort()] as const;
-  }, which);
+  const lists = await everywhere(async (node) => [node, await containersOn(node, name)] as const, which);
   return Object.fromEntries(lists);
 }
 
@@ -101,7 +99,8 @@ export async function cable(node: string, action: 'cut' | 'plug'): Promise<void>
 /** Waits until Swarm calls every node ready: what a test leaves behind. */
 export async function swarmReady(count: number): Promise<void> {
   await eventually(async () => {
-    const states = (await shell('h1', "docker node ls --format '{{.Status}}'")).trim().split('\n');
-    if (states.filter((state) => state === 'Ready').length < count) throw new Error(`Swarm's nodes are ${states.join(', ')}`);
+    const found = await askDocker<readonly { readonly Status: { readonly State: string } }[]>('h1', '/nodes');
+    const states = found.map(({ Status: { State: state } }) => state);
+    if (states.filter((state) => state === 'ready').length < count) throw new Error(`Swarm's nodes are ${states.join(', ')}`);
   }, 120_000);
 }

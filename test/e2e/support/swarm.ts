@@ -1,4 +1,5 @@
 /** Real services on the lab's Swarm. Every one that a test makes is named in its file and removed at its end. */
+import { askDocker, containersOn } from './docker.js';
 import { eventually, on, shell } from './lab.js';
 
 const manager = on('h1');
@@ -18,7 +19,8 @@ export async function updateService(name: string, ...options: readonly string[])
 /** Waits until a rolling update has replaced every task. */
 export async function updateCompleted(name: string): Promise<void> {
   await eventually(async () => {
-    const state = (await manager('docker', 'service', 'inspect', name, '--format', '{{.UpdateStatus.State}}')).trim();
+    const { UpdateStatus: status } = await askDocker<{ readonly UpdateStatus?: { readonly State?: string } }>('h1', `/services/${name}`);
+    const state = status?.State;
     if (state !== 'completed') throw new Error(`the update of ${name} is ${state}`);
   }, 240_000);
 }
@@ -26,11 +28,12 @@ export async function updateCompleted(name: string): Promise<void> {
 /** Waits until exactly so many tasks run and no other is on its way up or down. */
 export async function tasksRunning(name: string, count: number): Promise<void> {
   await eventually(async () => {
-    const states = await manager('docker', 'service', 'ps', name, '--filter', 'desired-state=running', '--format', '{{.CurrentState}}');
-    const running = states.split('\n').filter((line) => line.startsWith('Running')).length;
-    const containers = await manager('docker', 'ps', '--quiet', '--filter', `label=com.docker.swarm.service.name=${name}`);
-    if (running !== count || countLines(containers) !== count) {
-      throw new Error(`${name}: expected ${count} running tasks, have ${running} in ${countLines(containers)} containers:\n${states}`);
+    const tasks = await askDocker<readonly { readonly Status: { readonly State: string } }[]>('h1', '/tasks', { service: [name], 'desired-state': ['running'] });
+    const states = tasks.map(({ Status: { State: state } }) => state);
+    const running = states.filter((state) => state === 'running').length;
+    const containers = await hostNames(name);
+    if (running !== count || containers.length !== count) {
+      throw new Error(`${name}: expected ${count} running tasks, have ${running} in ${containers.length} containers: ${states.join(', ')}`);
     }
   }, 120_000);
 }
@@ -40,23 +43,18 @@ export async function removeServices(...names: readonly string[]): Promise<void>
   for (const name of names) await shell('h1', `docker service rm ${name} >/dev/null 2>&1 || true`);
   await eventually(async () => {
     for (const name of names) {
-      const containers = await manager('docker', 'ps', '--all', '--quiet', '--filter', `label=com.docker.swarm.service.name=${name}`);
-      if (containers.trim() !== '') throw new Error(`${name} still has containers`);
+      const containers = await containersOn('h1', name, { all: true });
+      if (containers.length > 0) throw new Error(`${name} still has containers`);
     }
   });
 }
 
 /** Container ids (12 characters) of a service on h1: the host names that the test image answers with. */
 export async function hostNames(service: string): Promise<string[]> {
-  const output = await manager('docker', 'ps', '--format', '{{.ID}}', '--filter', `label=com.docker.swarm.service.name=${service}`);
-  return output.split('\n').filter((line) => line !== '').sort();
+  return containersOn('h1', service);
 }
 
 /** Process id of a service's first task on h1. */
 export async function taskPid(service: string): Promise<string> {
   return (await shell('h1', `docker inspect -f '{{.State.Pid}}' $(docker ps -q --filter label=com.docker.swarm.service.name=${service} | head -1)`)).trim();
-}
-
-function countLines(text: string): number {
-  return text.split('\n').filter((line) => line !== '').length;
 }

@@ -23,6 +23,6 @@ export async function loads(urls: (port: number) => readonly string[], options: 
 export async function finish(running: readonly [Load, Load]): Promise<[LoadReport, LoadReport]> {
   const [our, their] = await Promise.all([running[0].finish(), running[1].finish()]);
   console.info(`routemesh ${JSON.stringify(losses(our))} of ${our.requests.ok}, dockerd ${JSON.stringify(losses(their))} of ${their.requests.ok}`);
-  if (our.failures.length > 0) console.info(our.failures.slice(0, 20).map(({ at_s, what, stage, error, url }) => `${at_s} s: ${what} ${url}: ${stage}: ${error}`).join('\n'));
+  if (our.failures.length > 0) console.info(our.failures.slice(0, 20).map(({ unix_ms: at, what, stage, error, url }) => `${new Date(at).toISOString()}: ${what} ${url}: ${stage}: ${error}`).join('\n'));
   return [our, their];
 }

@@ -142,6 +142,17 @@ describe('what a node of the cluster may ask', () => {
     }
   });
 
+  test('nothing any more once it is removed from the cluster: its certificate is valid for months', async () => {
+    const gone = { ...web(2), nodes: web(2).nodes.filter(({ id }) => id !== 'w1') };
+    const watching = ask({ path: `/v1/watch?epoch=${manager.history.epoch}&after=1` });
+    await until(() => manager.server?.followers === 1, 'a follower');
+    manager.history.publish(gone);
+    await expect(watching).rejects.toThrow();
+    expect((await ask({ path: '/v1/state' })).status).toBe(403);
+    expect(refusals().some((line) => line.includes('none of this cluster'))).toBe(true);
+    expect((await ask({ path: '/v1/state', ...asClient(credentialsOf('m2', 'swarm-manager')) })).status).toBe(200);
+  });
+
   test('nothing before the manager knows something', async () => {
     await manager.stop();
     await manager.start();

@@ -1,12 +1,16 @@
 import { defaultPortPolicy } from '../../../../src/cluster/policy.js';
 import type { ClusterState } from '../../../../src/cluster/state.js';
 
+/** Those whose certificates the tests of the relay show. */
+const relayNodes = ['m1', 'm2', 'w1'].map((id, index) => ({ id, name: id, address: `192.168.56.${21 + index}`, ready: true }));
+
 /** One service on tcp/8080, with so many tasks. */
 export function web(replicas: number): ClusterState {
   return {
     nodes: [
       { id: 'n1', name: 'h1', address: '192.168.56.11', ready: true },
       { id: 'n2', name: 'h2', address: '192.168.56.12', ready: true },
+      ...relayNodes,
     ],
     services: [
       {
