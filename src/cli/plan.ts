@@ -53,7 +53,7 @@ export async function computePlan(inputs: PlanInputs, signal: AbortSignal): Prom
   const { settings, node, held } = inputs;
   const [state, localTasks] = await Promise.all([inputs.source.read(signal), inputs.localTasks.read(signal)]);
   const kernel = withoutOwnPlaceholders(inputs.kernel, held);
-  const context = gatherContext(state, { nodeId: node.id, settings, kernel, localTasks, deadPeers: inputs.deadPeers }, () => undefined);
+  const context = gatherContext(state, { nodeId: node.id, settings, kernel, localTasks, deadPeers: inputs.deadPeers, unreachedTasks: new Set() }, () => undefined);
   const nodePlan = plan(state, context);
   const difference = await inputs.kernel.difference(nodePlan);
   return {

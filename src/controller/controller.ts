@@ -24,6 +24,7 @@ import { routerAddress } from '../plan/addresses.js';
 import { peersOf } from '../plan/peers.js';
 import { plan } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
+import { Arrivals } from './arrivals.js';
 import { Backoff } from './backoff.js';
 import { ChangeLog } from './change-log.js';
 import { ClusterWatch, type StateStore } from './cluster-watch.js';
@@ -68,6 +69,7 @@ export class Controller {
   private readonly changes: ChangeLog;
   private readonly cluster: ClusterWatch;
   private readonly peers: PeerWatch;
+  private readonly arrivals: Arrivals;
   private currentPlan: NodePlan | null = null;
   /** The plan that the kernel is known to have held; null after a failure. */
   private lastApplied: NodePlan | null = null;
@@ -92,6 +94,7 @@ export class Controller {
       logger,
       onChange: (what) => { this.onChange(what); },
     });
+    this.arrivals = new Arrivals({ nodeId: options.node.id, probe: kernel.probe(), logger, onChange: (what) => { this.onChange(what); } });
   }
 
   /** Runs until the signal aborts, then ends the sync at hand and resolves. The kernel keeps what it has. */
@@ -104,6 +107,7 @@ export class Controller {
     await this.queue.close();
     clearTimeout(this.drainTimer);
     this.peers.close();
+    this.arrivals.close();
     kernel.close();
     logger.info('Stopped; the mesh goes on as it is programmed');
   }
@@ -134,8 +138,9 @@ export class Controller {
     return this.currentPlan;
   }
 
-  /** The cluster, this node's tasks, or which peers answer. */
+  /** The cluster, this node's tasks, or which peers and which of their tasks answer. */
   private onChange(reason: string): void {
+    if (this.cluster.state !== null) this.arrivals.follow(this.cluster.state);
     this.shedAtOnce();
     this.queue.request(reason);
   }
@@ -172,7 +177,7 @@ export class Controller {
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string, mustLook: boolean): Promise<ApplyResult> {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, this.drainFacts(localTasks));
-    const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks, deadPeers: this.peers.dead() }, (task, error) =>
+    const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks, ...this.unanswering() }, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
     const next = plan(served, context);
@@ -214,12 +219,16 @@ export class Controller {
     const { kernel } = this.options;
     const served = this.drains.apply(state, this.drainFacts(localTasks));
     const alive = new Map([...this.lastContext.localTasks].filter(([id]) => localTasks.has(id)));
-    const soon = plan(served, { ...this.lastContext, localTasks: alive, deadPeers: this.peers.dead() });
+    const soon = plan(served, { ...this.lastContext, localTasks: alive, ...this.unanswering() });
     const already = this.shed?.changes ?? [];
     const urgent = kernel
       .differenceFrom(this.lastApplied, soon)
       .filter((change): change is IpvsChange => change.kind === 'ipvs' && change.action !== 'add' && !already.some((done) => isSame(done, change)));
     this.shed = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
+  }
+
+  private unanswering(): Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> {
+    return { deadPeers: this.peers.dead(), unreachedTasks: this.arrivals.unreached() };
   }
 
   private drainFacts(localTasks: ReadonlyMap<string, LocalTask>): DrainFacts {

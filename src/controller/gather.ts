@@ -15,6 +15,8 @@ export interface NodeFacts {
   readonly localTasks: ReadonlyMap<string, LocalTask>;
   /** Ids of nodes that don't answer over the fabric. */
   readonly deadPeers: ReadonlySet<string>;
+  /** Ids of other nodes' tasks that did not answer yet. */
+  readonly unreachedTasks: ReadonlySet<string>;
 }
 
 /** Calls `onUnreachable` for each local task whose namespace can't be used; the plan makes a condition of it. */
@@ -36,6 +38,7 @@ export function gatherContext(state: ClusterState, facts: NodeFacts, onUnreachab
     localTasks: namespaces,
     underlayMtu: facts.kernel.underlayMtu(state.nodes.find(({ id }) => id === facts.nodeId)?.address),
     deadPeers: facts.deadPeers,
+    unreachedTasks: facts.unreachedTasks,
     portsHeldByOthers: facts.kernel.portsHeldByOthers(publishedPorts(state)),
   };
 }

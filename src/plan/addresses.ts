@@ -8,7 +8,8 @@ export const fabricGateway: Ipv4Address = '169.254.1.1';
 /** The fabric's hardware address on every cable to a sandbox or a task. */
 export const fabricGatewayMac: MacAddress = '02:42:a9:fe:01:01';
 
-/** Shared address space (RFC 6598) that router addresses come from, 100.64.0.0/10. */
+/** Shared address space (RFC 6598) that router addresses come from. */
+export const routerAddresses = '100.64.0.0/10';
 const routerPrefix = 0x64400000;
 const routerHostBits = 0x003fffff;
 

@@ -20,6 +20,8 @@ export interface PlanContext {
   readonly underlayMtu: number;
   /** Ids of nodes that don't answer over the fabric: their tasks get no new connections. */
   readonly deadPeers: ReadonlySet<string>;
+  /** Ids of other nodes' tasks that have just come and did not answer yet. */
+  readonly unreachedTasks: ReadonlySet<string>;
   /** `protocol/number` → the program that listens there and is neither dockerd nor us. */
   readonly portsHeldByOthers: ReadonlyMap<string, string>;
 }

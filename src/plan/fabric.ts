@@ -12,7 +12,7 @@
  * sandbox or a known peer to a published port of a task nor part of one.
  */
 import type { ClusterNode, Ipv4Address, Task } from '../cluster/state.js';
-import { fabricGateway, fabricGatewayMac, macOf, routerAddress } from './addresses.js';
+import { fabricGateway, fabricGatewayMac, macOf, routerAddress, routerAddresses } from './addresses.js';
 import type { PlanContext } from './context.js';
 import { anyFabricTaskDevice, fabricPeerDevice, fabricSandboxDevice, fabricTaskDevice, sandboxFabricDevice, taskDevice, vxlan } from './devices.js';
 import type { IptablesPlan, RuleWords } from './iptables.js';
@@ -116,7 +116,7 @@ function planFabricRules(router: Ipv4Address, local: readonly Task[], peers: rea
         table: 'filter',
         chain: 'FORWARD',
         policy: 'DROP',
-        rules: [rules.acceptKnown(), ...peers.flatMap((peer) => probes(router, peer)), ...ports.flatMap((port) => admissions(port, localIds, hasPeers))],
+        rules: [rules.acceptKnown(), ...(hasPeers ? probes(router, peers) : []), ...ports.flatMap((port) => admissions(port, localIds, hasPeers))],
       },
       { table: 'filter', chain: 'OUTPUT', policy: 'DROP', rules: [rules.acceptKnown()] },
       // Without a nat table connection tracking can't pick another source port when one client port meets a task twice.
@@ -126,11 +126,12 @@ function planFabricRules(router: Ipv4Address, local: readonly Task[], peers: rea
   };
 }
 
-/** Nodes ask each other's sandboxes whether they are there, on the way that traffic takes. */
-function probes(router: Ipv4Address, peer: Peer): RuleWords[] {
+/** Nodes ask each other's sandboxes and tasks whether they are there, on the way that traffic takes. */
+function probes(router: Ipv4Address, peers: readonly Peer[]): RuleWords[] {
   return [
-    rules.admitProbe(router, fabricSandboxDevice, peer.router, fabricPeerDevice),
-    rules.admitProbe(peer.router, fabricPeerDevice, router, fabricSandboxDevice),
+    rules.letProbesOut(router, fabricSandboxDevice, fabricPeerDevice),
+    rules.admitProbeOfTask(routerAddresses, fabricPeerDevice, anyFabricTaskDevice, numberMask),
+    ...peers.map((peer) => rules.admitProbe(peer.router, fabricPeerDevice, router, fabricSandboxDevice)),
   ];
 }
 

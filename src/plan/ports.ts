@@ -57,7 +57,7 @@ export function planPorts(state: ClusterState, context: PlanContext, reachable: 
         accepting: service.removed !== true,
         serviceId: service.id,
         serviceName: service.name,
-        backends: sparingDeadPeers(tasksByService.get(service.id) ?? [], context.deadPeers, port.protocol).map((task) => backend(task, service, port)),
+        backends: takingConnections(tasksByService.get(service.id) ?? [], context, port.protocol).map((task) => backend(task, service, port)),
       });
     }
   }
@@ -78,6 +78,16 @@ function claims(services: readonly Service[]): { service: Service; port: Publish
       (a, b) =>
         rank(a) - rank(b) || byCodeUnit(a.service.createdAt, b.service.createdAt) || byCodeUnit(a.service.id, b.service.id),
     );
+}
+
+function takingConnections(tasks: readonly Task[], { deadPeers, unreachedTasks }: PlanContext, protocol: Protocol): readonly Task[] {
+  return sparingUnreached(sparingDeadPeers(tasks, deadPeers, protocol), unreachedTasks);
+}
+
+/** A task to which its own node has not yet laid the cable gets no connections, unless there is nobody else. */
+function sparingUnreached(tasks: readonly Task[], unreached: ReadonlySet<string>): readonly Task[] {
+  if (!tasks.some(({ id, weight }) => weight > 0 && !unreached.has(id))) return tasks;
+  return tasks.map((task) => (unreached.has(task.id) ? { ...task, weight: 0 } : task));
 }
 
 /**

@@ -92,9 +92,21 @@ export function admitFromPeer(from: string, task: Ipv4Address, to: string, proto
   return ['-d', `${task}/32`, '-i', from, '-o', to, ...toPort(protocol, port), '-m', 'connmark', '!', '--mark', `0x0/${hexOf(numberMask)}`, '-j', 'ACCEPT'];
 }
 
-/** Fabric: an ICMP echo request from one node's sandbox to another's. */
+const echoRequest = ['-p', 'icmp', '-m', 'icmp', '--icmp-type', '8'];
+
+/** Fabric: the own sandbox asks peers, and their tasks, whether they are there. */
+export function letProbesOut(router: Ipv4Address, fromDevice: string, toDevice: string): RuleWords {
+  return ['-s', `${router}/32`, '-i', fromDevice, '-o', toDevice, ...echoRequest, '-j', 'ACCEPT'];
+}
+
+/** Fabric: a peer's sandbox asks this one. */
 export function admitProbe(from: Ipv4Address, fromDevice: string, to: Ipv4Address, toDevice: string): RuleWords {
-  return ['-s', `${from}/32`, '-d', `${to}/32`, '-i', fromDevice, '-o', toDevice, '-p', 'icmp', '-m', 'icmp', '--icmp-type', '8', '-j', 'ACCEPT'];
+  return ['-s', `${from}/32`, '-d', `${to}/32`, '-i', fromDevice, '-o', toDevice, ...echoRequest, '-j', 'ACCEPT'];
+}
+
+/** Fabric: a peer's sandbox asks one of the tasks here. */
+export function admitProbeOfTask(routers: string, fromDevice: string, toDevice: string, numberMask: number): RuleWords {
+  return ['-s', routers, '-i', fromDevice, '-o', toDevice, ...echoRequest, '-m', 'connmark', '!', '--mark', `0x0/${hexOf(numberMask)}`, '-j', 'ACCEPT'];
 }
 
 /** Fabric: a new connection that comes from a peer is looked at by who sent it; the packets after it are not. */

@@ -47,6 +47,7 @@ export function contextFor(state: ClusterState, more: Partial<PlanContext> = {})
     localTasks: new Map(state.tasks.map(({ id }, index) => [id, { path: `/proc/${1000 + index}/ns/net`, device: 'eth0' }])),
     underlayMtu: 1500,
     deadPeers: new Set(),
+    unreachedTasks: new Set(),
     portsHeldByOthers: new Map(),
     ...more,
   };

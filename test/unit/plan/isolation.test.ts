@@ -71,7 +71,8 @@ function anyPacket(state: ClusterState, result: NodePlan): fc.Arbitrary<Packet> 
 function mayPass(packet: Packet, state: ClusterState, result: NodePlan): boolean {
   const isProbe =
     packet.protocol === 'icmp' && packet.icmpType === 8 &&
-    ((packet.inputDevice === 'sbox0' && packet.outputDevice === 'vxlan0' && packet.source === '100.104.56.11' && ['100.104.56.12', '100.104.56.13'].includes(packet.destination)) ||
+    ((packet.inputDevice === 'sbox0' && packet.outputDevice === 'vxlan0' && packet.source === '100.104.56.11') ||
+      (packet.inputDevice === 'vxlan0' && packet.outputDevice.startsWith('task-') && packet.source.startsWith('100.104.') && (packet.mark & 0xffff) !== 0) ||
       (packet.inputDevice === 'vxlan0' && packet.outputDevice === 'sbox0' && packet.destination === '100.104.56.11' && ['100.104.56.12', '100.104.56.13'].includes(packet.source)));
   if (isProbe) return true;
   const backend = result.ports

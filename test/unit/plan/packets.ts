@@ -2,6 +2,7 @@
  * What a planned chain does with a packet: the few matches that our rules are made of, read as iptables reads them. A word
  * that it does not know is an error, so that no rule passes unjudged.
  */
+import { subnetOf } from '../../../src/plan/addresses.js';
 import type { OwnedChain, RuleWords } from '../../../src/plan/iptables.js';
 
 export interface Packet {
@@ -49,9 +50,9 @@ function judge(words: RuleWords, packet: Packet): string | null {
 function matches(option: string, value: string, packet: Packet): boolean {
   switch (option) {
     case '-s':
-      return `${packet.source}/32` === value;
+      return isIn(packet.source, value);
     case '-d':
-      return `${packet.destination}/32` === value;
+      return isIn(packet.destination, value);
     case '-i':
       return isDevice(packet.inputDevice, value);
     case '-o':
@@ -71,6 +72,10 @@ function matches(option: string, value: string, packet: Packet): boolean {
     default:
       throw new Error(`an option that nobody judges: ${option} ${value}`);
   }
+}
+
+function isIn(address: string, subnet: string): boolean {
+  return subnetOf(address, Number(subnet.slice(subnet.indexOf('/') + 1))) === subnet;
 }
 
 function isDevice(name: string, pattern: string): boolean {

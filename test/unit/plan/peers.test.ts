@@ -80,9 +80,9 @@ describe('every node', () => {
   it('lets in published ports only: to its own tasks from its sandbox and known peers, to the tasks of others from its sandbox', () => {
     expect(chainOf(planned(), 'fabric', 'filter', 'FORWARD')).toEqual([
       '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
-      '-s 100.104.56.11/32 -d 100.104.56.12/32 -i sbox0 -o vxlan0 -p icmp -m icmp --icmp-type 8 -j ACCEPT',
+      '-s 100.104.56.11/32 -i sbox0 -o vxlan0 -p icmp -m icmp --icmp-type 8 -j ACCEPT',
+      '-s 100.64.0.0/10 -i vxlan0 -o task-+ -p icmp -m icmp --icmp-type 8 -m connmark ! --mark 0x0/0xffff -j ACCEPT',
       '-s 100.104.56.12/32 -d 100.104.56.11/32 -i vxlan0 -o sbox0 -p icmp -m icmp --icmp-type 8 -j ACCEPT',
-      '-s 100.104.56.11/32 -d 100.104.56.13/32 -i sbox0 -o vxlan0 -p icmp -m icmp --icmp-type 8 -j ACCEPT',
       '-s 100.104.56.13/32 -d 100.104.56.11/32 -i vxlan0 -o sbox0 -p icmp -m icmp --icmp-type 8 -j ACCEPT',
       '-d 10.0.0.5/32 -i sbox0 -o task-web1xxxxxx -p tcp -m tcp --dport 80 -j ACCEPT',
       '-d 10.0.0.5/32 -i vxlan0 -o task-web1xxxxxx -p tcp -m tcp --dport 80 -m connmark ! --mark 0x0/0xffff -j ACCEPT',
@@ -115,6 +115,20 @@ describe('a peer that does not answer', () => {
     const elsewhere = { ...web, tasks: web.tasks.slice(1) };
     expect(weights({ deadPeers: new Set(['node2', 'node3']) }, elsewhere)).toEqual(['web.2 1', 'web.3 1']);
     expect(weights({ deadPeers: new Set(['node2', 'node3']) })).toEqual(['web.1 1', 'web.2 0', 'web.3 0']);
+  });
+});
+
+describe('a task of another node that has not answered yet', () => {
+  it('gets no connections while others do', () => {
+    const [first, second] = web.tasks.slice(1).map(({ id }) => id);
+    expect(weights({ unreachedTasks: new Set([String(first)]) })).toEqual(['web.1 1', 'web.2 0', 'web.3 1']);
+    expect(weights({ unreachedTasks: new Set([String(first)]), deadPeers: new Set(['node3']) })).toEqual(['web.1 1', 'web.2 0', 'web.3 0']);
+    expect(weights({ unreachedTasks: new Set([String(first), String(second)]) })).toEqual(['web.1 1', 'web.2 0', 'web.3 0']);
+  });
+
+  it('gets them where there is nobody else', () => {
+    const elsewhere = { ...web, tasks: web.tasks.slice(1) };
+    expect(weights({ unreachedTasks: new Set(elsewhere.tasks.map(({ id }) => id)) }, elsewhere)).toEqual(['web.2 1', 'web.3 1']);
   });
 });
 

@@ -1,0 +1,100 @@
+/**
+ * A task of another node that has just come is known here before its own node has laid the cable to it: what is sent to
+ * it then is lost. So it is asked first, on the way that traffic takes; its namespace's kernel answers.
+ *
+ * INVARIANTS
+ * - Tasks that were there when the controller began are taken for reached: a restart holds nothing back.
+ * - A task that does not answer is waited for so long and no longer: it may be told to ignore echo requests.
+ */
+import { performance } from 'node:perf_hooks';
+import type { ClusterState, Task } from '../cluster/state.js';
+import type { Logger } from '../log.js';
+import { routerAddress } from '../plan/addresses.js';
+import type { PeerProbe } from './mesh-kernel.js';
+
+export interface ArrivalsOptions {
+  readonly nodeId: string;
+  readonly probe: PeerProbe;
+  readonly logger: Logger;
+  /** A task may get connections from now on. */
+  readonly onChange: (what: string) => void;
+  /** Milliseconds of a clock that never goes back; injected by tests. */
+  readonly now?: () => number;
+}
+
+/** Between two questions, in milliseconds. */
+const interval = 100;
+const patienceMilliseconds = 30_000;
+
+export class Arrivals {
+  /** Tasks of other nodes; null before the first state. */
+  private known: ReadonlySet<string> | null = null;
+  private readonly waiting = new Map<string, { readonly task: Task; readonly since: number }>();
+  private readonly now: () => number;
+  private router: string | null = null;
+  private sequence = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: ArrivalsOptions) {
+    this.now = options.now ?? (() => performance.now());
+  }
+
+  /** The cluster as it is now. */
+  follow(state: ClusterState): void {
+    const own = state.nodes.find(({ id }) => id === this.options.nodeId);
+    this.router = own === undefined ? null : routerAddress(own.address);
+    const remote = state.tasks.filter(({ nodeId }) => nodeId !== this.options.nodeId);
+    const ids = new Set(remote.map(({ id }) => id));
+    for (const id of this.waiting.keys()) if (!ids.has(id)) this.waiting.delete(id);
+    for (const task of remote) if (this.known?.has(task.id) === false) this.waiting.set(task.id, { task, since: this.now() });
+    this.known = ids;
+    this.schedule();
+  }
+
+  /** Ids of tasks that have not answered yet. */
+  unreached(): ReadonlySet<string> {
+    return new Set(this.waiting.keys());
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    this.waiting.clear();
+    this.options.probe.close();
+  }
+
+  /** Asks each of them once. Public for tests; the timer calls it. */
+  ask(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    for (const { task, since } of [...this.waiting.values()]) {
+      if (this.now() - since > patienceMilliseconds) {
+        this.options.logger.info('A task of another node does not answer echo requests; it gets connections all the same', { task: task.name, address: task.identity.address });
+        this.arrived(task);
+        continue;
+      }
+      if (this.router === null) continue;
+      this.sequence = (this.sequence + 1) & 0xffff;
+      try {
+        this.options.probe.send(this.router, task.identity.address, this.sequence, (source) => { this.answered(source); });
+      } catch {
+        // The sync that lays the way to it has not come so far.
+      }
+    }
+    this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.waiting.size === 0 || this.timer !== undefined) return;
+    this.timer = setTimeout(() => { this.ask(); }, interval);
+    this.timer.unref();
+  }
+
+  private answered(address: string): void {
+    for (const { task } of [...this.waiting.values()]) if (task.identity.address === address) this.arrived(task);
+  }
+
+  private arrived(task: Task): void {
+    this.waiting.delete(task.id);
+    this.options.onChange(`${task.name} is reached`);
+  }
+}

@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import type { ClusterState } from '../../../src/cluster/state.js';
+import { Arrivals } from '../../../src/controller/arrivals.js';
+import { silentLogger } from '../../../src/log.js';
+import { cluster, nodeId, port, service, task } from '../plan/fixtures.js';
+
+const here = task('web', 1);
+const there = task('web', 2, { nodeId: 'node2' });
+const state = (...tasks: ClusterState['tasks']): ClusterState => cluster({
+  nodes: [{ id: nodeId, name: 'h1', address: '192.168.56.11', ready: true }, { id: 'node2', name: 'h2', address: '192.168.56.12', ready: true }],
+  services: [service('web', [port(8080, 80)])],
+  tasks,
+});
+
+let now: number;
+let asked: string[];
+let told: string[];
+let answers: boolean;
+let broken: boolean;
+let arrivals: Arrivals;
+
+beforeEach(() => {
+  now = 0;
+  [asked, told, answers, broken] = [[], [], false, false];
+  arrivals = new Arrivals({
+    nodeId,
+    probe: {
+      send: (source, destination, sequence, onReply) => {
+        if (broken) throw new Error('no route yet');
+        asked.push(`${source} → ${destination}`);
+        if (answers) onReply(destination, sequence);
+      },
+      read: () => undefined,
+      close: () => undefined,
+    },
+    logger: silentLogger,
+    onChange: (what) => told.push(what),
+    now: () => now,
+  });
+});
+afterEach(() => { arrivals.close(); });
+
+it('what was there when the controller began is held back from nobody', () => {
+  arrivals.follow(state(here, there));
+  expect(arrivals.unreached()).toEqual(new Set());
+});
+
+it('a task that comes to another node is asked, and gets connections once it has answered', () => {
+  arrivals.follow(state(here));
+  arrivals.follow(state(here, there));
+  expect(arrivals.unreached()).toEqual(new Set([there.id]));
+  arrivals.ask();
+  expect(asked).toEqual(['100.104.56.11 → 10.0.0.6']);
+  expect(arrivals.unreached()).toEqual(new Set([there.id]));
+  answers = true;
+  arrivals.ask();
+  expect(arrivals.unreached()).toEqual(new Set());
+  expect(told).toEqual(['web.2 is reached']);
+});
+
+it('one that comes to this node is not asked: its cable is laid before anything is sent to it', () => {
+  arrivals.follow(state(there));
+  arrivals.follow(state(here, there));
+  expect(arrivals.unreached()).toEqual(new Set());
+});
+
+it('while there is no way to it yet it is waited for', () => {
+  arrivals.follow(state());
+  arrivals.follow(state(there));
+  broken = true;
+  arrivals.ask();
+  expect(arrivals.unreached()).toEqual(new Set([there.id]));
+});
+
+it('one that ignores echo requests gets connections in the end, and one that goes again is forgotten', () => {
+  arrivals.follow(state());
+  arrivals.follow(state(there));
+  now = 31_000;
+  arrivals.ask();
+  expect(arrivals.unreached()).toEqual(new Set());
+  expect(told).toEqual(['web.2 is reached']);
+
+  arrivals.follow(state());
+  arrivals.follow(state(there));
+  expect(arrivals.unreached()).toEqual(new Set([there.id]));
+  arrivals.follow(state());
+  expect(arrivals.unreached()).toEqual(new Set());
+});
