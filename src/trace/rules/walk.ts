@@ -17,7 +17,7 @@ export interface Step {
   readonly number: number | null;
   /** How many chains deep. */
   readonly depth: number;
-  /** As iptables-save prints it; for a policy its word. */
+  /** As iptables-save prints it; of a policy: `policy DROP`. */
   readonly words: readonly string[];
   /** `passes`: it matches, and the packet goes on to the next rule. `decides`: the last one. */
   readonly outcome: 'calls' | 'returns' | 'passes' | 'decides' | 'unknown';
@@ -104,7 +104,7 @@ class Walker {
 
   private policyOf(chain: ChainDocument): Decision {
     const { name, policy, counters } = chain;
-    this.steps.push({ chain: name, number: null, depth: 0, words: [`policy ${policy ?? 'ACCEPT'}`], outcome: 'decides', counters });
+    this.steps.push({ chain: name, number: null, depth: 0, words: ['policy', policy ?? 'ACCEPT'], outcome: 'decides', counters });
     return policy === 'DROP' ? { type: 'drop' } : { type: 'accept' };
   }
 
