@@ -6,7 +6,7 @@ import type { Way } from './way.js';
 import { command } from './words.js';
 
 export function passForwarding(way: Way, seen: Observation, place: SeenPlace): boolean {
-  return passSetting(way, seen, place, ['net/ipv4/ip_forward'], `${place.name} does not forward packets`);
+  return passSetting(way, seen, place, ['net/ipv4/ip_forward'], `${place.place === 'host' ? 'this node' : place.name} does not forward packets`);
 }
 
 /** One of the paths (under /proc/sys) must be 1. The last is the one that we would set. */

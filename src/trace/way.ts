@@ -16,14 +16,14 @@ export class Way {
 
   /** `doubtful`: it goes on, probably. */
   pass(hop: Seen, doubtful = false): void {
-    this.kept.push({ ...whole(hop), outcome: doubtful ? 'unknown' : 'passes' });
+    this.kept.push(whole(hop, doubtful ? 'unknown' : 'passes', null));
   }
 
-  end(hop: Seen, { why, remedy }: End): void {
-    this.kept.push({ ...whole(hop), outcome: 'ends', why, remedy });
+  end(hop: Seen, end: End): void {
+    this.kept.push(whole(hop, 'ends', end));
   }
 }
 
-function whole(hop: Seen): Omit<Hop, 'outcome'> {
-  return { rules: [], counters: null, notes: [], commands: [], why: null, remedy: null, ...hop };
+function whole({ place, name, step, what, rules = [], counters = null, notes = [], commands = [] }: Seen, outcome: Hop['outcome'], end: End | null): Hop {
+  return { place, name, step, outcome, what, rules, counters, notes, commands, why: end?.why ?? null, remedy: end?.remedy ?? null };
 }

@@ -136,7 +136,7 @@ describe('the host’s filter and routes', () => {
     ['the sandbox is gone', (seen) => ({ ...seen, sandbox: null }), 'there is no network namespace mesh_sbox', '192.0.2.1'],
     ['the cable to the sandbox is gone', (seen) => withNetwork(seen, 'host', leaving('devices', ({ name }: { name: string }) => name === 'mesh_gw0')), 'no port of mesh_gwbridge is a cable to mesh_sbox', '192.0.2.1'],
     ['the cable is down', (seen) => withNetwork(seen, 'host', ({ devices }) => ({ devices: devices.map((each) => (each.name === 'mesh_gw0' ? { ...each, isUp: false, isRunning: false } : each)) })), 'mesh_gw0 is down', '192.0.2.1'],
-    ['nothing is forwarded', (seen) => withNetwork(seen, 'host', () => ({ sysctls: { 'net/ipv4/ip_forward': '0' } })), 'host does not forward packets', '192.0.2.1'],
+    ['nothing is forwarded', (seen) => withNetwork(seen, 'host', () => ({ sysctls: { 'net/ipv4/ip_forward': '0' } })), 'this node does not forward packets', '192.0.2.1'],
     ['loopback is not routed', (seen) => withNetwork(seen, 'host', () => ({ sysctls: { 'net/ipv4/ip_forward': '1' } })), 'not let out of the loopback device', '127.0.0.1'],
   ])('ends it where %s', (_name, broken, why, from) => {
     expect(endOf(of(broken(node()), '8080', from))[1]).toContain(why);
