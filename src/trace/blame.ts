@@ -1,5 +1,4 @@
 /** Who drops a packet, and what the owner of this node can do about it. */
-import { isBuiltIn } from '../kernel/iptables/document.js';
 import { peersChainOf } from '../plan/host.js';
 import type { Settings } from '../settings.js';
 import type { End } from './hop.js';
@@ -32,9 +31,8 @@ export function blameDrop(seen: Observation, place: SeenPlace, { table, by }: Wa
   const owner = ownerOf(by.chain, seen.settings.names);
   if (owner === 'dockerd') return { why: `${who}, which is dockerd’s, drops it before routemesh could accept it`, remedy: byController(seen) };
   if (owner === 'routemesh') return { why: `${who} is not routemesh’s, although the chain is`, remedy: byController(seen) };
-  const where = by.chain === 'DOCKER-USER' || isBuiltIn(table, by.chain) ? `${table} ${by.chain}` : `${by.chain} (${table})`;
   return {
-    why: `a firewall rule of this node drops it: ${where} ${ruleText(by.words)}`,
+    why: `a firewall rule of this node drops it: ${ruleText(['-A', by.chain, ...by.words])}`,
     remedy: `If that is not meant for this port, delete the rule (\`${command(place, 'iptables', '-t', table, '-D', by.chain, String(by.number))}\`), or let the port and its answers pass in a rule before it.`,
   };
 }

@@ -22,7 +22,7 @@ const leaving = (key: 'routes' | 'devices' | 'addresses' | 'neighbours', gone: (
 describe('the owner’s own firewall', () => {
   it('ends it at a DROP in DOCKER-USER, and says how to take that away', () => {
     const found = of(node({ host: inserted(besideOlderDocker, 'filter', 'DOCKER-USER', '-j DROP') }));
-    expect(endOf(found)).toEqual(['host filter FORWARD', 'a firewall rule of this node drops it: filter DOCKER-USER -j DROP']);
+    expect(endOf(found)).toEqual(['host filter FORWARD', 'a firewall rule of this node drops it: -A DOCKER-USER -j DROP']);
     expect(found.verdict).toMatchObject({ reaches: false, certain: true, end: { what: 'rule 1 of DOCKER-USER drops it' } });
     expect(found.verdict.end?.remedy).toContain('`iptables -t filter -D DOCKER-USER 1`');
     expect(found.hops.at(-1)?.rules.map(({ chain, number, outcome }) => [chain, number, outcome])).toEqual([['FORWARD', 1, 'calls'], ['DOCKER-USER', 1, 'decides']]);

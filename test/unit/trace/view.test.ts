@@ -32,7 +32,7 @@ describe('a trace for people', () => {
 
   it('says at its end where the packet ends, why, and what to do', () => {
     expect(render(withRule('-j DROP'))).toMatch(
-      /\n\nENDS at host, filter FORWARD: rule 1 of DOCKER-USER drops it\n {2}a firewall rule of this node drops it: filter DOCKER-USER -j DROP\n {2}→ If that is not meant for this port, delete the rule \(`iptables -t filter -D DOCKER-USER 1`\).*\n$/,
+      /\n\nENDS at host, filter FORWARD: rule 1 of DOCKER-USER drops it\n {2}a firewall rule of this node drops it: -A DOCKER-USER -j DROP\n {2}→ If that is not meant for this port, delete the rule \(`iptables -t filter -D DOCKER-USER 1`\).*\n$/,
     );
   });
 
