@@ -84,7 +84,7 @@ export function hopPlaceOf({ place }: Pick<SeenPlace, 'place'>): HopPlace {
 
 function hopOf(place: SeenPlace, walked: Walk, before: Packet, after: Packet): Pick<Hop, 'place' | 'name' | 'step' | 'what' | 'rules' | 'counters' | 'notes' | 'commands'> {
   const { chain, by, steps, doubts } = walked;
-  const marker = after.mark === before.mark ? undefined : steps.findLast(({ outcome }) => outcome === 'passes');
+  const marker = after.mark === before.mark || walked.decision.type !== 'accept' ? undefined : steps.findLast(({ outcome }) => outcome === 'passes');
   const chains = new Set([chain, ...steps.filter(({ outcome }) => outcome !== 'calls' && outcome !== 'returns').map((step) => step.chain)]);
   return {
     place: hopPlaceOf(place),

@@ -22,7 +22,18 @@ export interface ParsedRule {
 /** Options whose one value is anybody's text, which may look like an option itself. */
 const freeText: ReadonlySet<string> = new Set(['--comment', '--string', '--hex-string', '--bytecode', '--log-prefix', '--nflog-prefix', '--name', '--path']);
 
+/** A thousand real servers each meet all rules of the fabric. */
+const parsed = new WeakMap<RuleWords, ParsedRule>();
+
 export function parseRule(words: RuleWords): ParsedRule {
+  const known = parsed.get(words);
+  if (known !== undefined) return known;
+  const rule = takenApart(words);
+  parsed.set(words, rule);
+  return rule;
+}
+
+function takenApart(words: RuleWords): ParsedRule {
   const matches: Match[] = [];
   let module: string | null = null;
   let negated = false;
