@@ -31,7 +31,8 @@ export function whyNotTaken(seen: Observation, request: TraceRequest, packet: Pa
     return { why: `${taker}${key} is one of this node’s own ports (setting reservedPorts), which are never published`, remedy: 'Publish another number, or take it off reservedPorts.' };
   }
   if (!hasRule && seen.cluster !== null && service === null) {
-    return { why: `${taker}no service publishes ${key}, as far as is saved on this node`, remedy: `Publish it: \`docker service update --publish-add ${toPublish(request)} SERVICE\`. ${published(seen.cluster)}` };
+    const program = seen.programs.length === 0 ? '' : `; ${seen.programs.join(', ')} listens there`;
+    return { why: `${taker}no service publishes ${key}, as far as is saved on this node${program}`, remedy: `Publish it: \`docker service update --publish-add ${toPublish(request)} SERVICE\`. ${published(seen.cluster)}` };
   }
   if (!hasRule && seen.programs.length > 0) {
     return { why: `${seen.programs.join(', ')} listens on ${key} of this node, and ${text}`, remedy: 'Stop the program, or publish another number.' };
@@ -43,8 +44,9 @@ export function whyNotTaken(seen: Observation, request: TraceRequest, packet: Pa
 /** Who takes it instead, as the beginning of a sentence; empty for nobody. */
 function takerOf(seen: Observation, { decision, by }: Walk): string {
   if (by === null || (decision.type !== 'destination' && decision.type !== 'redirect')) return '';
-  const who = ownerOf(by.chain, seen.settings.names) === 'dockerd' ? 'dockerd’s own ingress takes it' : 'a rule that is not ours takes it';
-  return `${who} (${nameOf(by)}): `;
+  const isDockers = ownerOf(by.chain, seen.settings.names) === 'dockerd';
+  const who = by.chain === 'DOCKER-INGRESS' ? 'dockerd’s own ingress' : isDockers ? 'a container that dockerd publishes by itself' : 'a rule that is not ours';
+  return `${who} takes it (${nameOf(by)}): `;
 }
 
 /** What keeps a packet from being taken by our rule for it; `hasRule`: there is one. */

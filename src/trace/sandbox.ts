@@ -1,4 +1,5 @@
 /** The sandbox: a mark by published port, and IPVS's virtual service of that mark. */
+import type { Protocol } from '../cluster/state.js';
 import { hexOf, portKey } from '../plan/fwmark.js';
 import type { End } from './hop.js';
 import { passHook, surroundingsOf } from './hook.js';
@@ -42,7 +43,7 @@ export function throughSandbox(way: Way, seen: Observation, request: TraceReques
 function schedule(way: Way, seen: Observation, sandbox: SeenPlace, packet: Packet): Scheduled | null {
   const service = serviceFor(seen, packet);
   const key = service?.key ?? { kind: 'fwmark', family: 'inet', fwmark: packet.mark };
-  const which = key.kind === 'fwmark' ? ['-f', String(key.fwmark)] : [`-${key.protocol.charAt(0)}`, `${key.address}:${key.port}`];
+  const which = key.kind === 'fwmark' ? ['-f', String(key.fwmark)] : [addressFlags[key.protocol], `${key.address}:${key.port}`];
   const hop = {
     place: 'sandbox',
     name: sandbox.name,
@@ -72,6 +73,9 @@ function endOf(seen: Observation, packet: Packet, service: SeenVirtualService | 
   }
   return null;
 }
+
+/** ipvsadm(8): virtual services by address. */
+const addressFlags: Readonly<Record<Protocol, string>> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' };
 
 /** By mark, else by address, as ip_vs_service_find() of net/netfilter/ipvs/ip_vs_ctl.c does. */
 function serviceFor({ ipvs }: Observation, packet: Packet): SeenVirtualService | undefined {

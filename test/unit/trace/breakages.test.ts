@@ -109,6 +109,12 @@ describe('the host’s nat', () => {
     expect(end?.remedy).toContain('Published are udp/53, tcp/8080.');
   });
 
+  it('knows who answers there instead: a program, or a container with a port of its own', () => {
+    expect(endOf(of(node({ programs: ['nginx (pid 7)'] }), '9999'))[1]).toBe('no service publishes tcp/9999, as far as is saved on this node; nginx (pid 7) listens there');
+    const host = inserted(besideOlderDocker, 'nat', 'DOCKER', '! -i docker0 -p tcp -m tcp --dport 9999 -j DNAT --to-destination 172.17.0.2:80');
+    expect(endOf(of(node({ host }), '9999'))[1]).toContain('a container that dockerd publishes by itself takes it (rule 1 of DOCKER): no service publishes tcp/9999');
+  });
+
   it('does not claim to know what is published when nothing is saved', () => {
     expect(endOf(of(node({ cluster: null }), '9999'))[1]).toContain('nobody can tell whether a service publishes it');
   });
@@ -159,6 +165,12 @@ describe('the sandbox', () => {
     const [where, reason] = endOf(of(seen));
     expect(where).toBe(`mesh_sbox ${step}`);
     expect(reason).toContain(why);
+  });
+
+  it('follows a virtual service by address where somebody made one', () => {
+    const key = { kind: 'address', protocol: 'tcp', address: '172.30.0.2', port: 8080 } as const;
+    const found = of(node({ sandbox: without(sandboxRules, '-j MARK'), ipvs: virtualServices().map((service) => ({ ...service, key })) }));
+    expect(found.hops.at(-1)).toMatchObject({ step: 'ipvs', outcome: 'passes', commands: expect.arrayContaining(['ip netns exec mesh_sbox ipvsadm -Ln -t 172.30.0.2:8080']) as unknown });
   });
 
   it('follows only real servers that take new connections', () => {
