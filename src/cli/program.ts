@@ -1,5 +1,5 @@
 /** The command line: commands, their flags and their help. What a command does is imported when it is called. */
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { configurationKeys, flagOf, optionDescriptions, variableOf, type ConfigurationKey } from '../configuration/options.js';
 import { defaultConfigurationPath, loadSettings } from '../configuration/load.js';
 import type { Settings } from '../settings.js';
@@ -7,8 +7,17 @@ import { readVersion } from '../version.js';
 import { exitCodes } from './exit-codes.js';
 import { standardOutput, type Output } from './output.js';
 
+interface Flags {
+  readonly json: boolean;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  readonly from: string | undefined;
+  /** The command's argument; empty for a command without one. */
+  readonly argument: string;
+}
+
 /** Resolves with the exit code. */
-type Action = (settings: Settings, flags: { readonly json: boolean; readonly force: boolean; readonly dryRun: boolean }, output: Output) => Promise<number>;
+type Action = (settings: Settings, flags: Flags, output: Output) => Promise<number>;
 
 interface CommandDescription {
   readonly name: string;
@@ -18,6 +27,7 @@ interface CommandDescription {
   readonly json: string;
   /** Settings that the command goes by; others are still read from environment and file. */
   readonly settings: readonly ConfigurationKey[];
+  readonly argument?: Argument;
   readonly options?: readonly Option[];
   readonly help: string;
   readonly action: Action;
@@ -65,6 +75,23 @@ Exit codes: 0 nothing to do, 2 something to do, 1 failed, 64 wrong usage.`,
 
 Exit codes: 0 everything is served, 1 not (or no controller runs), 64 wrong usage.`,
     action: async (settings, { json }, output) => (await import('./status.js')).runStatus(settings, json, output),
+  },
+  {
+    name: 'trace',
+    summary: 'show the way of a packet for a port through this node',
+    description: `Follows a client's packet for a published port hop by hop, and its answer back: host, sandbox, fabric, task. Every rule, route and real server is read from the kernel, with its counters and the command that shows it by hand; where the way ends, it says why and what would repair it. Changes nothing. Needs root.`,
+    json: 'print the hops and the verdict as JSON',
+    settings: ['gatewayBridge', 'sandbox', 'fabric', 'chain', 'reservedPorts', 'stateFolder'],
+    argument: new Argument('<PORT[/PROTOCOL]>', 'published port, such as 8080 (tcp) or 53/udp'),
+    options: [new Option('--from <ADDRESS>', "client's IPv4 address, by which rules may go; 127.0.0.1: this node itself (default: 192.0.2.1, a stranger)")],
+    help: `Examples:
+  sudo routemesh trace 8080
+  sudo routemesh trace 53/udp --from 203.0.113.9    does a rule of mine keep this client out?
+  sudo routemesh trace 8080 --from 127.0.0.1        why does curl on the node itself not work?
+  sudo routemesh trace 8080 --json | jq .verdict
+
+Exit codes: 0 it leads to a task and back, 1 it ends before (or failed), 64 wrong usage.`,
+    action: async (settings, { json, argument, from }, output) => (await import('./trace.js')).runTrace(settings, { json, port: argument, from }, output),
   },
   {
     name: 'doctor',
@@ -149,18 +176,24 @@ Exit codes: 0 fine, 1 failed, 2 see the command, 64 wrong usage.`);
       .addHelpText('after', `\n${description.help}`)
       .option('--json', description.json)
       .option('--config <FILE>', `configuration file (ROUTEMESH_CONFIG; default: ${defaultConfigurationPath})`);
+    if (description.argument !== undefined) command.addArgument(description.argument);
     for (const option of description.options ?? []) command.addOption(option);
     for (const key of description.settings) command.addOption(settingOption(key));
-    command.action(async (flags: Record<string, unknown>) => {
+    command.action(async () => {
+      const flags = command.opts();
       const settings = await loadSettings({
         flags: settingFlags(flags),
         environment,
         configurationPath: typeof flags.config === 'string' ? flags.config : undefined,
       });
-      onExit(await description.action(settings, { json: flags.json === true, force: flags.force === true, dryRun: flags.dryRun === true }, output));
+      onExit(await description.action(settings, commandFlags(flags, command.args), output));
     });
   }
   return program;
+}
+
+function commandFlags(flags: Record<string, unknown>, [argument = '']: readonly string[]): Flags {
+  return { json: flags.json === true, force: flags.force === true, dryRun: flags.dryRun === true, from: typeof flags.from === 'string' ? flags.from : undefined, argument };
 }
 
 /** Lines of more than a hundred characters are hard to read, however wide the terminal is. */

@@ -5,7 +5,7 @@ import type { PeerReport } from '../controller/peer-watch.js';
 import { isHealthy, isUnserved, type BackendReport, type PortReport, type StatusReport } from '../controller/report.js';
 import { printable } from '../printable.js';
 import type { Colours, Output } from './output.js';
-import { tableLines, wrap, type Column } from './table.js';
+import { hanging, tableLines, wrap, type Column } from './table.js';
 import { ago, span } from './time.js';
 
 type View = Pick<Output, 'columns' | 'colours'>;
@@ -48,7 +48,7 @@ function summary(report: StatusReport, view: View, now: Date): string[] {
     ['Last sync', lastSync === null ? 'none yet' : `${ago(lastSync.at, now)} (${lastSync.reason}), took ${span(lastSync.durationMilliseconds)}, ${lastSync.changes === 0 ? 'nothing to change' : count(lastSync.changes, 'change')}; ${count(report.syncs, 'sync')} so far`],
     ['Repairs', repairs.length === 0 ? 'none: nobody else changed what is ours' : `${repairs.join(', ')}, changed by others and put right`],
   ];
-  return facts.flatMap(([name, text]) => hanging(`  ${name.padEnd(12)}`, text, view, source.available || name !== 'Source' ? undefined : view.colours.red));
+  return facts.flatMap(([name, text]) => hanging(`  ${name.padEnd(12)}`, text, view.columns, source.available || name !== 'Source' ? undefined : view.colours.red));
 }
 
 function nodeLines(report: StatusReport, view: View): string[] {
@@ -110,23 +110,17 @@ function conditionLines(condition: Condition, view: View): string[] {
   const paint = isUnserved(condition) ? view.colours.red : view.colours.yellow;
   const { object } = condition;
   const title = `  ${paint(condition.reason)} ${printable(`${object.kind} ${object.name}`)}`;
-  return [title, ...hanging('    ', condition.message, view)];
+  return [title, ...hanging('    ', condition.message, view.columns)];
 }
 
 /** The failures are conditions as well (`SyncFailed`); they are told once. */
 function failureLines(report: StatusReport, view: View): string[] {
   const told = new Set(report.conditions.map((condition) => condition.message));
-  return (report.lastSync?.failures ?? []).filter((failure) => !told.has(failure)).flatMap((failure) => hanging('  ', failure, view, view.colours.red));
+  return (report.lastSync?.failures ?? []).filter((failure) => !told.has(failure)).flatMap((failure) => hanging('  ', failure, view.columns, view.colours.red));
 }
 
 function section(title: string, view: View, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : [view.colours.bold(title), ...lines];
-}
-
-/** The first line behind `lead`, the others below its end. */
-function hanging(lead: string, text: string, view: View, paint: (text: string) => string = (same) => same): string[] {
-  const width = view.columns === null ? null : Math.max(20, view.columns - lead.length);
-  return wrap(text, width).map((line, index) => `${index === 0 ? lead : ' '.repeat(lead.length)}${paint(line)}`);
 }
 
 function wrapPainted(text: string, view: View, paint: (text: string) => string): string[] {

@@ -83,3 +83,8 @@ export function wrap(text: string, width: number | null): string[] {
   }
   return [...lines, line];
 }
+
+/** The first line behind `lead`, the others below its end. `width`: of the terminal; null: none. */
+export function hanging(lead: string, text: string, width: number | null, paint: (text: string) => string = (same) => same): string[] {
+  return wrap(text, width === null ? null : Math.max(20, width - lead.length)).map((line, index) => `${index === 0 ? lead : ' '.repeat(lead.length)}${paint(line)}`);
+}

@@ -14,11 +14,10 @@ describe('the command line', () => {
   it('prints a help that names each command and the exit codes', async () => {
     const { exitCode, out } = await run('--help');
     expect(exitCode).toBe(0);
-    for (const word of ['run', 'plan', 'status', 'doctor', 'cleanup', 'Exit codes', '/etc/routemesh/config.yaml']) expect(out).toContain(word);
-    expect(out).not.toContain('trace');
+    for (const word of ['run', 'plan', 'status', 'trace', 'doctor', 'cleanup', 'Exit codes', '/etc/routemesh/config.yaml']) expect(out).toContain(word);
   });
 
-  it.each(['run', 'plan', 'status', 'doctor', 'cleanup'])('gives %s a help with examples, exit codes, --json and --config', async (command) => {
+  it.each(['run', 'plan', 'status', 'trace', 'doctor', 'cleanup'])('gives %s a help with examples, exit codes, --json and --config', async (command) => {
     const { exitCode, out } = await run(command, '--help');
     expect(exitCode).toBe(0);
     for (const word of ['Examples:', 'Exit codes:', '--json', '--config']) expect(out).toContain(word);
@@ -29,7 +28,7 @@ describe('the command line', () => {
     expect((await run('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it.each([[[]], [['staus']], [['status', '--jsn']], [['status', 'web']], [['plan', '--resync']]])('ends with 64 on wrong usage, so that a script can tell it from a failure: %j', async (words) => {
+  it.each([[[]], [['staus']], [['status', '--jsn']], [['status', 'web']], [['plan', '--resync']], [['trace']], [['trace', '80', '81']]])('ends with 64 on wrong usage, so that a script can tell it from a failure: %j', async (words) => {
     const { exitCode, error, out } = await run(...words);
     expect(exitCode).toBe(64);
     expect(error).not.toBe('');
@@ -44,6 +43,10 @@ describe('the command line', () => {
     const refused = run('status', '--control-socket', 'here');
     await expect(refused).rejects.toBeInstanceOf(ConfigurationError);
     await expect(refused).rejects.toThrow('`--control-socket`');
+  });
+
+  it.each([[['trace', 'http']], [['trace', '70000']], [['trace', '80/icmp']], [['trace', '80', '--from', 'fd00::1']]])('refuses what is no port or client of a trace: %j', async (words) => {
+    await expect(run(...words)).rejects.toBeInstanceOf(ConfigurationError);
   });
 
   it('says how to start a controller when status finds none', async () => {
