@@ -1,6 +1,7 @@
 /** Tasks as the kernel shows them: the namespaces that the fabric's cables end in. */
 import { listListeners, type NetworkNamespace, type RouteNetlink } from '../../native/index.js';
-import { inNamespace, networkNamespacePaths } from '../kernel/traces.js';
+import { networkNamespacePaths } from '../kernel/namespace-paths.js';
+import { inNamespace } from '../kernel/traces.js';
 import { taskDevice } from '../plan/devices.js';
 import type { SeenTask } from './observation.js';
 import { readNetwork, type OtherPlace } from './read-network.js';

@@ -8,7 +8,7 @@ import { ask, servers } from '../support/traffic.js';
 const h1 = on('h1');
 const { flags, image } = composedRun();
 /** The lab can reach no registry: the image's programs are the node's own, by bind mounts, and the rest is docker-compose.yml's. */
-const programs = ['/usr', '/opt/node', '/routemesh'].flatMap((path) => ['--volume', `${path}:${path}:ro`]);
+const programs = ['/usr', '/opt/node', '/routemesh', '/run/lab/bin'].flatMap((path) => ['--volume', `${path}:${path}:ro`]);
 /** `docker run` refuses --rm beside --restart. */
 const onceFlags = flags.filter((flag, index) => flag !== '--restart' && flags[index - 1] !== '--restart');
 
@@ -16,7 +16,7 @@ beforeAll(async () => {
   await shell('h1', `
     mkdir -p /run/netns /run/routemesh /etc/routemesh && touch /run/xtables.lock
     mountpoint -q /run/netns || mount --bind /run/netns /run/netns && mount --make-shared /run/netns
-    folder=$(mktemp -d) && mkdir $folder/{usr,opt,opt/node,routemesh,tmp,var,var/lib,run,proc,sys,dev} && cp -a /bin /sbin /lib /lib64 /etc $folder/
+    folder=$(mktemp -d) && mkdir $folder/{usr,opt,opt/node,routemesh,tmp,var,var/lib,run,run/lab,run/lab/bin,proc,sys,dev} && cp -a /bin /sbin /lib /lib64 /etc $folder/
     tar -C $folder -c . | docker import --change 'ENTRYPOINT ["routemesh"]' --change 'CMD ["run"]' --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - ${image} && rm -r $folder`);
   await createService('web', ['--publish', '8080:80'], 2);
   await h1('docker', 'run', '--detach', '--name', 'routemesh', ...flags, ...programs, image);
