@@ -1,8 +1,9 @@
 import { defaultPortPolicy } from '../../../../src/cluster/policy.js';
+import { byId } from '../../../../src/cluster/sorting.js';
 import type { ClusterState } from '../../../../src/cluster/state.js';
 
 /** Those whose certificates the tests of the relay show. */
-const relayNodes = ['m1', 'm2', 'w1'].map((id, index) => ({ id, name: id, address: `192.168.56.${21 + index}`, ready: true }));
+const relayNodes = ['m1', 'm2', 'own', 'w1', 'w2'].map((id, index) => ({ id, name: id, address: `192.168.56.${21 + index}`, ready: true }));
 
 /** One service on tcp/8080, with so many tasks. */
 export function web(replicas: number): ClusterState {
@@ -11,7 +12,7 @@ export function web(replicas: number): ClusterState {
       { id: 'n1', name: 'h1', address: '192.168.56.11', ready: true },
       { id: 'n2', name: 'h2', address: '192.168.56.12', ready: true },
       ...relayNodes,
-    ],
+    ].sort(byId),
     services: [
       {
         id: 'webid',

@@ -130,7 +130,7 @@ async function followAsWorker(): Promise<void> {
 
 /** The state that this node's own relay serves to a worker; null while nobody listens. */
 async function served(): Promise<number | null> {
-  const relay = relaySource({ managers: () => [{ nodeId: 'own', host: '127.0.0.1', port }], credentials: () => credentialsOf('w7', 'swarm-worker'), logger: log });
+  const relay = relaySource({ managers: () => [{ nodeId: 'own', host: '127.0.0.1', port }], credentials: () => credentialsOf('betaid', 'swarm-worker'), logger: log });
   return relay.read(AbortSignal.timeout(5_000)).then(({ tasks }) => tasks.length, () => null);
 }
 
