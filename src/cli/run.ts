@@ -8,6 +8,7 @@ import type { Settings } from '../settings.js';
 import { exitCodes } from './exit-codes.js';
 import { standardOutput } from './output.js';
 import { findMissing, renderMissing } from './preflight.js';
+import { raisePriority } from './priority.js';
 
 export async function runController(settings: Settings, json: boolean): Promise<number> {
   const logger = createLogger(json ? { ...settings.log, format: 'json' } : settings.log);
@@ -17,6 +18,7 @@ export async function runController(settings: Settings, json: boolean): Promise<
     else for (const { check, finding, remedy } of missing) logger.error(`${check}: ${finding}`, { remedy });
     return exitCodes.failed;
   }
+  raisePriority(logger);
   const release = await claimNode();
   try {
     await serve(settings, logger);

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { askEach, cable, containersOf, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf } from '../support/cluster.js';
+import { askEach, cable, containersOf, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady } from '../support/cluster.js';
 import { askDocker } from '../support/docker.js';
 import { eventually, lab, shell } from '../support/lab.js';
 import type { LoadReport } from '../support/load.js';
 import { startMesh, status } from '../support/mesh.js';
 import { servers } from '../support/traffic.js';
-import { both, createBoth, finish, loads, ours, theirs } from '../support/two-meshes.js';
+import { both, bothUnderLoad, createBoth, ours, theirs } from '../support/two-meshes.js';
 
 const three = { h1: 1, h2: 1, h3: 1 };
 
@@ -26,15 +26,16 @@ afterAll(async () => {
 describe('a node whose cable is pulled under load', () => {
   it('gets no new connection from the others after a second, when dockerd still sends to it', async () => {
     await eventually(async () => { await both((name) => containersOf(name).then((found) => { if (Object.values(found).some((ids) => ids.length === 0)) throw new Error(`${name} is not on every node`); })); });
-    const running = await loads((port) => ['h1', 'h2'].map((node) => urlOf(node, port)), { timeout: 1_000, streams: 0 });
-    const cutAt = Number((await lab(['vm', 'sh', '-c', 'date +%s%3N; ip link set under-h3 down'])).trim());
-    await everywhere((node) => eventually(async () => expect((await status(node)).peers.find(({ name }) => name === 'h3')?.state).toBe('dead')), ['h1', 'h2']);
-    // As long as dockerd goes on sending to the dead node: until Swarm itself calls it down.
-    await eventually(async () => {
-      const found = await askDocker<readonly { readonly Description: { readonly Hostname: string }; readonly Status: { readonly State: string } }[]>('h1', '/nodes');
-      expect(found.map(({ Description: { Hostname: name }, Status: { State: state } }) => `${name} ${state}`)).toContain('h3 down');
-    }, 90_000);
-    const [our, their] = await finish(running);
+    let cutAt = 0;
+    const [our, their] = await bothUnderLoad(['h1', 'h2'], async () => {
+      cutAt = Number((await lab(['vm', 'sh', '-c', 'date +%s%3N; ip link set under-h3 down'])).trim());
+      await everywhere((node) => eventually(async () => expect((await status(node)).peers.find(({ name }) => name === 'h3')?.state).toBe('dead')), ['h1', 'h2']);
+      // As long as dockerd goes on sending to the dead node: until Swarm itself calls it down.
+      await eventually(async () => {
+        const found = await askDocker<readonly { readonly Description: { readonly Hostname: string }; readonly Status: { readonly State: string } }[]>('h1', '/nodes');
+        expect(found.map(({ Description: { Hostname: name }, Status: { State: state } }) => `${name} ${state}`)).toContain('h3 down');
+      }, 90_000);
+    }, { timeout: 1_000, streams: 0 });
     const lastBegun = ({ failures }: LoadReport) => Math.max(0, ...failures.map(({ unix_ms: at }) => at - 1_000 - cutAt));
     console.info(`last failing connection began after the cut: routemesh ${lastBegun(our)} ms, dockerd ${lastBegun(their)} ms`);
     expect(lastBegun(our)).toBeLessThanOrEqual(Math.max(1_000, lastBegun(their)));

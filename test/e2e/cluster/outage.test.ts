@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { addressOf, askEach, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startWebEverywhere, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
 import { attempt, eventually, lab, on, shell } from '../support/lab.js';
-import { load, losses, nothingLost } from '../support/load.js';
+import { losses, nothingLost, underLoad } from '../support/load.js';
 import { expectNothingToDo, loseMesh, removeMesh, startMesh, status } from '../support/mesh.js';
 import { ask, servers } from '../support/traffic.js';
 
@@ -19,6 +19,10 @@ afterAll(async () => {
   await removeMeshes();
 }, 300_000);
 
+/** Load through the three nodes while some work goes on. */
+const through = (id: string, work: () => Promise<unknown>) =>
+  underLoad(id, { urls: nodes.map((node) => urlOf(node, 8080)), parallel: 2, pause: 100, streams: 1, timeout: 10_000 }, work);
+
 const everyNodeServes = async () => {
   expect((await askEach(8080, 6)).map(servers)).toEqual(nodes.map(() => web));
 };
@@ -31,12 +35,12 @@ const agreed = () => eventually(async () => {
 
 describe('without any manager', () => {
   it('whose controller is killed, traffic goes on, and a worker that restarts meanwhile still programs its node', async () => {
-    const running = await load('controllers', { urls: nodes.map((node) => urlOf(node, 8080)), parallel: 3, pause: 100, streams: 1, timeout: 10_000 });
-    await lab(['mesh', 'h1', 'kill']);
-    await eventually(async () => expect((await status('h3')).source.available).toBe(false));
-    await lab(['mesh', 'h3', 'kill']);
-    await startMesh('h3');
-    const report = await running.finish();
+    const report = await through('controllers', async () => {
+      await lab(['mesh', 'h1', 'kill']);
+      await eventually(async () => expect((await status('h3')).source.available).toBe(false));
+      await lab(['mesh', 'h3', 'kill']);
+      await startMesh('h3');
+    });
     expect({ ...losses(report), failures: report.failures }).toEqual({ ...nothingLost, failures: [] });
 
     await lab(['mesh', 'h3', 'kill']);
@@ -150,16 +154,16 @@ describe('a node that leaves, and one that joins', () => {
     await lab(['power', 'h4', 'boot']);
     const token = (await on('h1')('docker', 'swarm', 'join-token', '-q', 'worker')).trim();
     await on('h4')('docker', 'swarm', 'join', '--token', token, '--advertise-addr', addressOf('h4'), `${addressOf('h1')}:2377`);
-    const running = await load('joining', { urls: nodes.map((node) => urlOf(node, 8080)), parallel: 2, pause: 100, streams: 1, timeout: 10_000 });
-    await startMesh('h4');
-    await eventually(async () => {
-      const found = Object.values(await containersOf('web')).flat().sort();
-      expect((await askEach(8080, 6, ['h4'])).map(servers)).toEqual([found]);
+    const report = await through('joining', async () => {
+      await startMesh('h4');
+      await eventually(async () => {
+        const found = Object.values(await containersOf('web')).flat().sort();
+        expect((await askEach(8080, 6, ['h4'])).map(servers)).toEqual([found]);
+      });
+      await everywhere((node) => eventually(() => expectNothingToDo(node)));
+      await leave('h4');
+      await everywhere((node) => eventually(async () => expect((await status(node)).peers.map(({ name }) => name)).not.toContain('h4')));
     });
-    await everywhere((node) => expectNothingToDo(node));
-    await leave('h4');
-    await everywhere((node) => eventually(async () => expect((await status(node)).peers.map(({ name }) => name)).not.toContain('h4')));
-    const report = await running.finish();
     expect({ ...losses(report), failures: report.failures }).toEqual({ ...nothingLost, failures: [] });
     await everywhere((node) => expectNothingToDo(node));
   }, 300_000);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { addressOf, everywhere, nodes, removeEverywhere, removeMeshes, routerOf, startWebEverywhere, urlOf } from '../support/cluster.js';
 import { attempt, eventually, lab, on, shell } from '../support/lab.js';
-import { load, losses, nothingLost } from '../support/load.js';
+import { losses, nothingLost, underLoad } from '../support/load.js';
 import { clientAddress, expectNothingToDo, status } from '../support/mesh.js';
 import { ask, servers } from '../support/traffic.js';
 
@@ -45,10 +45,10 @@ describe('sabotage of one node’s fabric', () => {
   }, 90_000);
 
   it('goes unnoticed by who asks other nodes and is answered by their tasks', async () => {
-    const running = await load('unnoticed', { urls: [urlOf('h1', 8080), urlOf('h3', 8080)], parallel: 2, pause: 100, streams: 1, timeout: 10_000 });
-    await shell('h2', 'ip netns exec mesh_sbox ipvsadm -C; iptables -t nat -F MESH-INGRESS');
-    await eventually(async () => expect(servers(await ask('client', urlOf('h2', 8080), 6))).toEqual(web));
-    const report = await running.finish();
+    const report = await underLoad('unnoticed', { urls: [urlOf('h1', 8080), urlOf('h3', 8080)], parallel: 2, pause: 100, streams: 1, timeout: 10_000 }, async () => {
+      await shell('h2', 'ip netns exec mesh_sbox ipvsadm -C; iptables -t nat -F MESH-INGRESS');
+      await eventually(async () => expect(servers(await ask('client', urlOf('h2', 8080), 6))).toEqual(web));
+    });
     expect({ ...losses(report), failures: report.failures }).toEqual({ ...nothingLost, failures: [] });
   }, 120_000);
 

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { containersOf, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady, urlOf } from '../support/cluster.js';
+import { containersOf, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady } from '../support/cluster.js';
 import { eventually, on } from '../support/lab.js';
 import { losses, type LoadReport } from '../support/load.js';
 import { updateCompleted, updateService } from '../support/swarm.js';
-import { both, createBoth, finish, loads, ours, theirs } from '../support/two-meshes.js';
+import { both, bothUnderLoad, createBoth, ours, theirs } from '../support/two-meshes.js';
 
 const manager = on('h1');
 /** Short requests, slow ones and streams, through every node. */
-const through = () => loads((port) => nodes.map((node) => urlOf(node, port)), { streamSeconds: 10 });
+const through = (work: () => Promise<unknown>) => bothUnderLoad(nodes, work, { streamSeconds: 5 });
 
 beforeAll(async () => {
   // A well-behaved server: told to stop, it goes on accepting for a moment and finishes what it has begun.
-  await createBoth('--replicas', '3', '--replicas-max-per-node', '2', '--env', 'GRACE_MS=2000', '--env', 'DRAIN_MS=15000', '--stop-grace-period', '30s', '--update-delay', '1s');
+  await createBoth('--replicas', '3', '--replicas-max-per-node', '2', '--env', 'GRACE_MS=2000', '--env', 'DRAIN_MS=8000', '--stop-grace-period', '30s', '--update-delay', '1s', '--update-monitor', '1s');
   await startMeshes();
   await both((name) => running(name, { h1: 1, h2: 1, h3: 1 }));
   await offered('tcp/8080', 3);
@@ -43,33 +43,33 @@ describe('under load through all nodes, no connection is lost that dockerd keeps
     ['by a rolling update, the new task first', 'start-first'],
     ['by a rolling update, the old task first', 'stop-first'],
   ])('%s', async (_name, order) => {
-    const running = await through();
-    await both((name) => updateService(name, '--update-order', order, '--force'));
-    await both(updateCompleted);
-    await settled(3);
-    expectNothingThatDockerdKeeps(await finish(running));
+    expectNothingThatDockerdKeeps(await through(async () => {
+      await both((name) => updateService(name, '--update-order', order, '--force'));
+      await both(updateCompleted);
+      await settled(3);
+    }));
   }, 400_000);
 
   it('by scaling down and up again', async () => {
-    const running = await through();
-    const scale = (count: number) => both((name) => manager('docker', 'service', 'scale', '--detach', `${name}=${count}`));
-    await scale(1);
-    await settled(1);
-    await scale(4);
-    await offered('tcp/8080', 4);
-    await settled(4);
-    expectNothingThatDockerdKeeps(await finish(running));
+    expectNothingThatDockerdKeeps(await through(async () => {
+      const scale = (count: number) => both((name) => manager('docker', 'service', 'scale', '--detach', `${name}=${count}`));
+      await scale(1);
+      await settled(1);
+      await scale(4);
+      await settled(4);
+      await offered('tcp/8080', 4);
+    }));
   }, 400_000);
 
   it('by draining a node and spreading the tasks again by force', async () => {
-    const running = await through();
-    await manager('docker', 'node', 'update', '--availability', 'drain', 'h3');
-    await eventually(async () => expect(Object.values(await containersOf(ours.name, ['h3'])).flat()).toEqual([]), 120_000);
-    await settled(4);
-    await manager('docker', 'node', 'update', '--availability', 'active', 'h3');
-    await both((name) => updateService(name, '--update-order', 'start-first', '--force'));
-    await both(updateCompleted);
-    await settled(4);
-    expectNothingThatDockerdKeeps(await finish(running));
-  }, 400_000);
+    expectNothingThatDockerdKeeps(await through(async () => {
+      await manager('docker', 'node', 'update', '--availability', 'drain', 'h3');
+      await eventually(async () => expect(Object.values(await containersOf(ours.name, ['h3'])).flat()).toEqual([]), 120_000);
+      await settled(4);
+      await manager('docker', 'node', 'update', '--availability', 'active', 'h3');
+      await both((name) => updateService(name, '--update-order', 'start-first', '--force'));
+      await both(updateCompleted);
+      await settled(4);
+    }));
+  }, 600_000);
 });

@@ -1,14 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { lab, on } from '../support/lab.js';
-import { load as startLoad, losses, nothingLost } from '../support/load.js';
-import { nodeAddress, removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
+import { urlOf } from '../support/cluster.js';
+import { lab, on, shell } from '../support/lab.js';
+import { losses, nothingLost, underLoad } from '../support/load.js';
+import { removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
 import { createService, removeServices, tasksRunning, updateCompleted, updateService } from '../support/swarm.js';
+import { both, bothUnderLoad, ours, theirs } from '../support/two-meshes.js';
 
-/** Two services alike: ours is served by routemesh, theirs by dockerd's ingress, on one node and in one run. */
-const ours = { name: 'ours', url: `http://${nodeAddress}:8080` };
-const theirs = { name: 'theirs', url: `http://${nodeAddress}:8180` };
-
-const load = (url: string, id: string) => startLoad(id, { urls: [url], parallel: 4, pause: 50, streams: 3 });
+const heavy = { parallel: 4, pause: 50, streams: 3 } as const;
 
 beforeAll(async () => {
   // A well-behaved server: told to stop, it goes on accepting for a moment and finishes what it has begun.
@@ -29,17 +27,19 @@ describe('under load, beside dockerd’s ingress', () => {
     ['a rolling update', () => both((name) => updateService(name, '--force')).then(() => both(updateCompleted)), 2],
     ['a scale down', () => both((name) => on('h1')('docker', 'service', 'scale', '--detach', `${name}=1`)), 1],
   ])('%s loses no connection that dockerd keeps', async (_name, change, replicas) => {
-    const loads = await Promise.all([load(ours.url, ours.name), load(theirs.url, theirs.name)]);
-    await change();
-    await both((name) => tasksRunning(name, replicas));
-    const [our, their] = await Promise.all(loads.map((each) => each.finish()));
-    if (our === undefined || their === undefined) throw new Error('a load did not report');
-    console.info(`routemesh ${JSON.stringify(losses(our))} of ${our.requests.ok}, dockerd ${JSON.stringify(losses(their))} of ${their.requests.ok}`);
+    const [our, their] = await bothUnderLoad(['h1'], async () => {
+      await change();
+      await both((name) => tasksRunning(name, replicas));
+    }, heavy);
     expect(our.requests.ok).toBeGreaterThan(20);
     expect(our.requests.failed).toBeLessThanOrEqual(their.requests.failed);
     expect(our.streams.cut).toBeLessThanOrEqual(their.streams.cut);
     expect(our.streams.failed).toBeLessThanOrEqual(their.streams.failed);
   }, 400_000);
+});
+
+it('the controller goes before what makes a node busy: late news costs connections', async () => {
+  expect((await shell('h1', 'ps -o ni= -p $(cat /run/lab/mesh.pid)')).trim()).toBe('-10');
 });
 
 describe('under load, what happens to the controller', () => {
@@ -53,16 +53,11 @@ describe('under load, what happens to the controller', () => {
     ['a kill -9 and a restart', () => lab(['mesh', 'h1', 'kill']).then(() => startMesh())],
     ['an upgrade (stop, start)', () => stopMesh().then(() => startMesh())],
   ])('%s loses nothing at all', async (_name, change) => {
-    const running = await load(ours.url, ours.name);
-    await change();
-    await served({ 'tcp/8080': 2 });
-    const report = await running.finish();
+    const report = await underLoad(ours.name, { urls: [urlOf('h1', ours.port)], ...heavy }, async () => {
+      await change();
+      await served({ 'tcp/8080': 2 });
+    });
     expect(report.requests.ok).toBeGreaterThan(20);
     expect({ ...losses(report), failures: report.failures }).toEqual({ ...nothingLost, failures: [] });
   }, 200_000);
 });
-
-async function both(work: (name: string) => Promise<unknown>): Promise<void> {
-  await Promise.all([work(ours.name), work(theirs.name)]);
-}
-

@@ -53,6 +53,18 @@ export async function load(id: string, { urls, parallel, pause, streams, streamS
   };
 }
 
+/** Load while some work goes on; it ends with the work, also with one that fails: it would weigh on what is tried next. */
+export async function underLoad(id: string, options: LoadOptions, work: () => Promise<unknown>): Promise<LoadReport> {
+  const running = await load(id, options);
+  let report: LoadReport | undefined;
+  try {
+    await work();
+  } finally {
+    report = await running.finish();
+  }
+  return report;
+}
+
 /** What a user would have lost. */
 export function losses({ requests, streams }: LoadReport) {
   return { failedRequests: requests.failed, cutStreams: streams.cut, failedStreams: streams.failed };

@@ -1,6 +1,6 @@
 /** Two services alike: ours is served by routemesh, theirs by dockerd's ingress, on the same nodes and in one run. */
-import { create } from './cluster.js';
-import { load, losses, type Load, type LoadOptions, type LoadReport } from './load.js';
+import { create, urlOf } from './cluster.js';
+import { losses, underLoad, type LoadOptions, type LoadReport } from './load.js';
 
 export const ours = { name: 'ours', port: 8080 };
 export const theirs = { name: 'theirs', port: 8180 };
@@ -13,15 +13,14 @@ export async function createBoth(...options: readonly string[]): Promise<void> {
   await create(theirs.name, '--publish', `${theirs.port}:80`, '--label', 'routemesh.enabled=false', ...options);
 }
 
-/** The same load on both. */
-export async function loads(urls: (port: number) => readonly string[], options: Partial<LoadOptions> = {}): Promise<[Load, Load]> {
-  const begin = ({ name, port }: typeof ours) => load(name, { parallel: 2, pause: 100, streams: 2, ...options, urls: urls(port) });
-  return await Promise.all([begin(ours), begin(theirs)]);
-}
-
-/** Both reports, ours first, which the run's output tells side by side. */
-export async function finish(running: readonly [Load, Load]): Promise<[LoadReport, LoadReport]> {
-  const [our, their] = await Promise.all([running[0].finish(), running[1].finish()]);
+/** The same load on both while some work goes on; both reports, ours first, which the run's output tells side by side. */
+export async function bothUnderLoad(nodes: readonly string[], work: () => Promise<unknown>, options: Partial<LoadOptions> = {}): Promise<[LoadReport, LoadReport]> {
+  const optionsOf = ({ port }: typeof ours): LoadOptions => ({ parallel: 2, pause: 100, streams: 2, ...options, urls: nodes.map((node) => urlOf(node, port)) });
+  let our: LoadReport | undefined;
+  const their = await underLoad(theirs.name, optionsOf(theirs), async () => {
+    our = await underLoad(ours.name, optionsOf(ours), work);
+  });
+  if (our === undefined) throw new Error('our load did not report');
   console.info(`routemesh ${JSON.stringify(losses(our))} of ${our.requests.ok}, dockerd ${JSON.stringify(losses(their))} of ${their.requests.ok}`);
   if (our.failures.length > 0) console.info(our.failures.slice(0, 20).map(({ unix_ms: at, what, stage, error, url }) => `${new Date(at).toISOString()}: ${what} ${url}: ${stage}: ${error}`).join('\n'));
   return [our, their];
