@@ -13,11 +13,13 @@ import { performance } from 'node:perf_hooks';
 import type { Condition } from '../cluster/condition.js';
 import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
 import type { ClusterState, Task } from '../cluster/state.js';
+import type { EventObject, EventRecorder } from '../event.js';
 import type { Change } from '../kernel/change.js';
 import { connectionKey } from '../kernel/connections.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
 import { isRepair, stillWanted } from '../kernel/repair.js';
 import type { Logger } from '../log.js';
+import type { MetricsFacts } from '../metrics/facts.js';
 import type { PlanContext } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import { routerAddress } from '../plan/addresses.js';
@@ -30,7 +32,11 @@ import { ChangeLog } from './change-log.js';
 import { ClusterWatch, type StateStore } from './cluster-watch.js';
 import { ConditionLog } from './condition-log.js';
 import { DrainKeeper, type DrainFacts } from './drain.js';
+import { tellDrains } from './drain-events.js';
+import type { EventLog } from './event-log.js';
 import { gatherContext } from './gather.js';
+import { healthOf, type Health } from './health.js';
+import { Instruments } from './instruments.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
 import { portReports, type StatusReport, type SyncReport } from './report.js';
@@ -44,6 +50,9 @@ export interface ControllerOptions {
   readonly localTasks: LocalTasks;
   readonly kernel: MeshKernel;
   readonly store: StateStore;
+  readonly eventLog: EventLog;
+  /** Tells the event log. */
+  readonly events: EventRecorder;
   readonly logger: Logger;
 }
 
@@ -55,6 +64,8 @@ const kernelHintMilliseconds = 300;
 const echoMilliseconds = 1_000;
 const echoHintMilliseconds = 3_000;
 const kernelHint = 'kernel hint';
+/** Events that `status` shows. */
+const latestEvents = 10;
 /**
  * Kinds of reasons for which the kernel itself must be looked at. For all others what the last plan left there is known,
  * and only what the new plan changes is applied: in the middle of a rolling update a whole look comes too late.
@@ -63,7 +74,8 @@ const reasonsToLook: ReadonlySet<string> = new Set([kernelHint, 'resync', 'retry
 export class Controller {
   private readonly queue = new SyncQueue((reason, kinds) => this.syncSafely(reason, kinds));
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 30_000 });
-  private readonly drains = new DrainKeeper();
+  private readonly drains: DrainKeeper;
+  private readonly instruments = new Instruments();
   private readonly conditions: ConditionLog;
   private readonly startedAt = new Date();
   private readonly changes: ChangeLog;
@@ -82,25 +94,30 @@ export class Controller {
   private failing = false;
   /** When we last changed the kernel, by performance.now(). */
   private lastChangeAt = -Infinity;
+  /** By performance.now(). */
+  private syncBeganAt: number | null = null;
+  private syncEndedAt: number | null = null;
 
   constructor(private readonly options: ControllerOptions) {
-    const { kernel, settings, logger } = options;
-    this.conditions = new ConditionLog(logger);
-    this.changes = new ChangeLog(logger);
-    this.cluster = new ClusterWatch({ ...options, onChange: (reason) => { this.onChange(reason); } });
+    const { kernel, settings, events, logger } = options;
+    this.drains = new DrainKeeper(tellDrains(events, (task) => this.connectionsOf(task)));
+    this.conditions = new ConditionLog(events);
+    this.changes = new ChangeLog({ node: options.node.name, events, logger });
+    this.cluster = new ClusterWatch({ ...options, onChange: (reason, changedAt) => { this.onClusterChange(reason, changedAt); } });
     this.peers = new PeerWatch({
       probe: kernel.probe(),
       timeoutMilliseconds: settings.peerTimeoutMilliseconds,
+      events,
       logger,
       onChange: (what) => { this.onChange(what); },
     });
-    this.arrivals = new Arrivals({ nodeId: options.node.id, probe: kernel.probe(), logger, onChange: (what) => { this.onChange(what); } });
+    this.arrivals = new Arrivals({ nodeId: options.node.id, probe: kernel.probe(), events, onChange: (what) => { this.onChange(what); } });
   }
 
   /** Runs until the signal aborts, then ends the sync at hand and resolves. The kernel keeps what it has. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, kernel, logger } = this.options;
-    logger.info('Started', { node: this.options.node.name, source: source.description, version: this.options.version });
+    const { source, kernel, events, version } = this.options;
+    events.normal('Started', this.self, `routemesh ${version} started`, { source: source.description });
     kernel.watch((what) => this.onKernelChange(what));
     this.peers.start();
     await this.cluster.follow(signal);
@@ -109,14 +126,14 @@ export class Controller {
     this.peers.close();
     this.arrivals.close();
     kernel.close();
-    logger.info('Stopped; the mesh goes on as it is programmed');
+    events.normal('Stopped', this.self, 'stopped; the mesh goes on as it is programmed');
   }
 
   report(): StatusReport {
     return {
       version: this.options.version,
       node: this.options.node,
-      programmed: this.lastSync !== null && this.lastSync.failures.length === 0,
+      programmed: this.isProgrammed(),
       startedAt: this.startedAt.toISOString(),
       uptimeSeconds: Math.floor((Date.now() - this.startedAt.getTime()) / 1_000),
       source: this.cluster.report(),
@@ -127,7 +144,35 @@ export class Controller {
       peers: this.peers.reports(),
       ports: portReports(this.currentPlan?.ports ?? [], this.options.kernel),
       conditions: this.conditions.list(),
+      events: this.options.eventLog.latest(latestEvents),
     };
+  }
+
+  /** One look at IPVS for all of it. */
+  async metrics(): Promise<MetricsFacts> {
+    const { version, node, source, eventLog, kernel } = this.options;
+    return {
+      version,
+      node: node.name,
+      programmed: this.isProgrammed(),
+      source: { available: this.cluster.report().available, relay: source.relay ?? null },
+      queueDepth: this.queue.depth,
+      drainingTasks: this.drains.draining().length,
+      instruments: this.instruments,
+      changes: this.changes.changes(),
+      repairs: this.changes.repairs(),
+      conditions: this.conditions.list(),
+      events: eventLog.totals(),
+      nodes: this.cluster.state?.nodes ?? [],
+      peers: this.peers.reports(),
+      // After the plan was taken: what is planned meanwhile has its turn at the next scrape.
+      ports: this.currentPlan?.ports ?? [],
+      statistics: await kernel.statistics(),
+    };
+  }
+
+  health(): Health {
+    return healthOf({ now: performance.now(), syncBeganAt: this.syncBeganAt, syncEndedAt: this.syncEndedAt, resyncMilliseconds: this.options.settings.resyncMilliseconds });
   }
 
   clusterState(): ClusterState | null {
@@ -136,6 +181,19 @@ export class Controller {
 
   nodePlan(): NodePlan | null {
     return this.currentPlan;
+  }
+
+  private get self(): EventObject {
+    return { kind: 'node', name: this.options.node.name };
+  }
+
+  private isProgrammed(): boolean {
+    return this.lastSync !== null && this.lastSync.failures.length === 0;
+  }
+
+  private onClusterChange(reason: string, changedAt: readonly number[]): void {
+    this.instruments.heard(changedAt);
+    this.onChange(reason);
   }
 
   /** The cluster, this node's tasks, or which peers and which of their tasks answer. */
@@ -154,11 +212,14 @@ export class Controller {
 
   private async syncSafely(reason: string, kinds: ReadonlySet<string>): Promise<void> {
     const began = performance.now();
+    this.syncBeganAt = began;
     // This look serves what was hinted at before it.
     const mustLook = [...kinds].some((kind) => reasonsToLook.has(kind));
     if (mustLook) this.queue.cancel(kernelHint);
     let result: ApplyResult = { applied: [], failed: [] };
     let broken: Error | null = null;
+    let measure: ReturnType<Instruments['begin']> | null = null;
+    let isFull = true;
     try {
       const { state } = this.cluster;
       const localTasks = this.cluster.tasks();
@@ -166,12 +227,18 @@ export class Controller {
         this.conditions.replace(this.cluster.conditions());
         return;
       }
+      measure = this.instruments.begin();
+      isFull = mustLook || this.lastApplied === null;
       result = await this.sync(state, localTasks, reason, mustLook);
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
+    } finally {
+      this.syncBeganAt = null;
+      this.syncEndedAt = performance.now();
     }
-    this.finish(reason, performance.now() - began, result, broken);
+    measure?.(isFull ? 'full' : 'incremental', (this.syncEndedAt - began) / 1_000, broken === null && result.failed.length === 0);
+    this.finish(reason, this.syncEndedAt - began, result, broken);
   }
 
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string, mustLook: boolean): Promise<ApplyResult> {
@@ -213,6 +280,7 @@ export class Controller {
    * it then is lost; a dead peer answers nothing at all.
    */
   private shedAtOnce(): void {
+    const began = performance.now();
     const { state } = this.cluster;
     const localTasks = this.cluster.tasks();
     if (state === null || localTasks === null || this.lastApplied === null || this.lastContext === null) return;
@@ -225,6 +293,7 @@ export class Controller {
       .differenceFrom(this.lastApplied, soon)
       .filter((change): change is IpvsChange => change.kind === 'ipvs' && change.action !== 'add' && !already.some((done) => isSame(done, change)));
     this.shed = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
+    if (urgent.length > 0) this.instruments.urgent((performance.now() - began) / 1_000);
   }
 
   private unanswering(): Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> {
@@ -275,7 +344,7 @@ export class Controller {
 
     if (this.failing) {
       const wait = this.backoff.next();
-      this.options.logger[isNews ? 'error' : 'debug']('The kernel is not yet as planned; trying again', { waitMilliseconds: wait, failures: failures.length, error: broken ?? failures[0] });
+      this.tellRetry(isNews, wait, failures);
       this.queue.requestAfter(wait, 'retry');
     } else {
       this.backoff.reset();
@@ -283,6 +352,11 @@ export class Controller {
     }
     this.watchDrains();
     this.queue.requestAfter(this.options.settings.resyncMilliseconds, 'resync');
+  }
+
+  private tellRetry(isNews: boolean, waitMilliseconds: number, failures: readonly string[]): void {
+    const message = `the kernel is not yet as planned (${failures.length} failures); it is tried again`;
+    this.options.events[isNews ? 'warning' : 'warningAgain']('Retrying', this.self, message, { waitMilliseconds, error: failures[0] });
   }
 
   /** Connections of all of a task's real servers; null where there is none. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { PeerWatch } from '../../../src/controller/peer-watch.js';
+import { silentEvents } from '../../../src/event.js';
 import { silentLogger } from '../../../src/log.js';
 import { peersOf } from '../../../src/plan/peers.js';
 
@@ -16,6 +17,7 @@ function network() {
   let holdsBack = false;
   const watch = new PeerWatch({
     timeoutMilliseconds: 1_000,
+    events: silentEvents,
     logger: silentLogger,
     onChange: (what) => changes.push(what),
     now: () => now,

@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EventLog } from '../../../src/controller/event-log.js';
 import type { StatusReport } from '../../../src/controller/report.js';
 import { silentLogger } from '../../../src/log.js';
 import { askController, NoControllerError } from '../../../src/server/control-client.js';
@@ -23,7 +24,7 @@ afterEach(async () => {
 });
 
 async function serve(report: StatusReport, facts: Partial<ControlFacts> = {}): Promise<void> {
-  server = await startControlServer(path, { report: () => report, state: () => null, plan: () => null, ...facts }, silentLogger);
+  server = await startControlServer(path, { report: () => report, state: () => null, plan: () => null, health: () => ({ alive: true }), metrics: () => Promise.resolve('up 1\n'), events: new EventLog(), ...facts }, silentLogger);
 }
 
 /** Speaks HTTP by hand: what a strange client may send. */

@@ -38,7 +38,7 @@ function sourceOf(managers: readonly TestManager[], more: Partial<RelaySourceOpt
   return relaySource({
     managers: () => managers.map(({ address }) => address),
     credentials: () => worker,
-    logger: log,
+    events: log.events,
     patience: { silence: 1_000, listing: 5_000 },
     backoff: new Backoff({ firstMilliseconds: 20, limitMilliseconds: 100 }),
     ...more,
@@ -273,7 +273,7 @@ describe('read once, for `plan` on a worker', () => {
 
   test('says what to do when nobody answers', async () => {
     const port = await freePort();
-    const source = relaySource({ managers: () => [{ nodeId: 'm1', host: '127.0.0.1', port }], credentials: () => worker, logger: log });
+    const source = relaySource({ managers: () => [{ nodeId: 'm1', host: '127.0.0.1', port }], credentials: () => worker, events: log.events });
     await expect(source.read(AbortSignal.timeout(5_000))).rejects.toThrow('does routemesh run on it?');
   });
 });
