@@ -1,4 +1,5 @@
 /** From the facts to the text of a scrape. Pure: what is gone from the facts is gone from the answer. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { conditionReasons } from '../cluster/condition.js';
 import type { PeerState } from '../controller/peer-health.js';
 import { syncKinds } from '../controller/instruments.js';
@@ -15,12 +16,23 @@ import type { ProcessFacts } from './process.js';
 const actions: readonly Action[] = ['add', 'change', 'remove'];
 const peerStates: readonly PeerState[] = ['alive', 'dead', 'unknown'];
 
-export function exposition(facts: MetricsFacts, own: ProcessFacts): string {
+/** Real servers told in one turn of the event loop: some milliseconds. */
+const realServersInOneTurn = 200;
+
+/** Thousands of real servers take a while: the loop has its turn in between. */
+export async function exposition(facts: MetricsFacts, own: ProcessFacts): Promise<string> {
   const to = new Exposition();
   addLoop(to, facts, own);
   addCluster(to, facts);
   const nodeNames = new Map(facts.nodes.map(({ id, name }) => [id, name]));
-  for (const port of facts.ports) addPort(to, port, facts.statistics, nodeNames);
+  let told = 0;
+  for (const port of facts.ports) {
+    addPort(to, port, facts.statistics, nodeNames);
+    told += 1 + port.backends.length;
+    if (told < realServersInOneTurn) continue;
+    told = 0;
+    await nextTurn();
+  }
   for (const peer of facts.peers) addPeer(to, peer);
   addProcess(to, own);
   return to.text();
@@ -59,8 +71,9 @@ function addPort(to: Exposition, port: ServedPort, statistics: KernelStatistics,
   if (traffic !== undefined) {
     to.add('routemesh_port_connections_total', labels, traffic.connections);
     for (const { direction, packets, bytes } of directions(traffic)) {
-      to.add('routemesh_port_packets_total', { ...labels, direction }, packets);
-      to.add('routemesh_port_bytes_total', { ...labels, direction }, bytes);
+      const directed = { ...labels, direction };
+      to.add('routemesh_port_packets_total', directed, packets);
+      to.add('routemesh_port_bytes_total', directed, bytes);
     }
   }
   for (const backend of port.backends) {
@@ -79,8 +92,9 @@ function addRealServer(to: Exposition, labels: LabelsOf<'routemesh_real_server_w
   to.add('routemesh_real_server_inactive_connections', labels, found.inactive);
   to.add('routemesh_real_server_connections_total', labels, found.traffic.connections);
   for (const { direction, packets, bytes } of directions(found.traffic)) {
-    to.add('routemesh_real_server_packets_total', { ...labels, direction }, packets);
-    to.add('routemesh_real_server_bytes_total', { ...labels, direction }, bytes);
+    const directed = { ...labels, direction };
+    to.add('routemesh_real_server_packets_total', directed, packets);
+    to.add('routemesh_real_server_bytes_total', directed, bytes);
   }
 }
 

@@ -11,39 +11,56 @@ import type { Histogram } from './histogram.js';
 type Labels = Readonly<Record<string, string>>;
 
 export class Exposition {
-  /** Lines of each metric, by its series. */
-  private readonly series = new Map<MetricName, Map<string, string>>();
+  /** Lines of each metric, by the labels of their series. */
+  private readonly lines = new Map<MetricName, Map<string, string>>();
+  /** Several metrics have the same labels: their text is made once. */
+  private readonly texts = new WeakMap<Labels, string>();
 
   add<Name extends NamesOfType<'counter' | 'gauge'>>(name: Name, labels: LabelsOf<Name>, value: number | bigint): void {
-    this.line(name, name, labels, value);
+    const text = this.textOf(labels);
+    const lines = this.linesOf(name);
+    if (!lines.has(text)) lines.set(text, `${name}${text} ${value}`);
   }
 
   addHistogram<Name extends NamesOfType<'histogram'>>(name: Name, labels: LabelsOf<Name>, histogram: Histogram): void {
-    for (const [bound, count] of histogram.cumulative()) this.line(name, `${name}_bucket`, { ...labels, le: String(bound) }, count);
-    this.line(name, `${name}_bucket`, { ...labels, le: '+Inf' }, histogram.count);
-    this.line(name, `${name}_sum`, labels, histogram.sum);
-    this.line(name, `${name}_count`, labels, histogram.count);
+    const text = this.textOf(labels);
+    const bucket = (bound: number | string, count: number) => `${name}_bucket${labelText({ ...labels, le: String(bound) })} ${count}`;
+    const lines = [
+      ...histogram.cumulative().map(([bound, count]) => bucket(bound, count)),
+      bucket('+Inf', histogram.count),
+      `${name}_sum${text} ${histogram.sum}`,
+      `${name}_count${text} ${histogram.count}`,
+    ];
+    this.linesOf(name).set(text, lines.join('\n'));
   }
 
   text(): string {
     const blocks = metricNames.flatMap((name) => {
-      const lines = this.series.get(name);
+      const lines = this.lines.get(name);
       return lines === undefined ? [] : [`# HELP ${name} ${escapeHelp(catalogue[name].help)}`, `# TYPE ${name} ${catalogue[name].type}`, ...lines.values()];
     });
     return `${blocks.join('\n')}\n`;
   }
 
-  private line(metric: MetricName, name: string, labels: Labels, value: number | bigint): void {
-    const series = `${name}${labelText(labels)}`;
-    const lines = this.series.get(metric) ?? new Map<string, string>();
-    this.series.set(metric, lines);
-    if (!lines.has(series)) lines.set(series, `${series} ${value}`);
+  private linesOf(name: MetricName): Map<string, string> {
+    const lines = this.lines.get(name) ?? new Map<string, string>();
+    this.lines.set(name, lines);
+    return lines;
+  }
+
+  private textOf(labels: Labels): string {
+    const known = this.texts.get(labels);
+    if (known !== undefined) return known;
+    const text = labelText(labels);
+    this.texts.set(labels, text);
+    return text;
   }
 }
 
 function labelText(labels: Labels): string {
-  const words = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return words.length === 0 ? '' : `{${words.join(',')}}`;
+  let words = '';
+  for (const name in labels) words += `${words === '' ? '' : ','}${name}="${escapeLabel(labels[name] ?? '')}"`;
+  return words === '' ? '' : `{${words}}`;
 }
 
 function escapeHelp(text: string): string {
@@ -51,5 +68,5 @@ function escapeHelp(text: string): string {
 }
 
 function escapeLabel(text: string): string {
-  return escapeHelp(text).replaceAll('"', '\\"');
+  return /[\\"\n]/.test(text) ? escapeHelp(text).replaceAll('"', '\\"') : text;
 }

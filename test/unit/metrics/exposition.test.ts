@@ -6,16 +6,16 @@ import { Histogram } from '../../../src/metrics/histogram.js';
 import { metricsFacts, processFacts } from './facts.js';
 import { parseExposition } from './strict-parser.js';
 
-const scrape = (different: Parameters<typeof metricsFacts>[0] = {}) => parseExposition(exposition(metricsFacts(different), processFacts));
-const valueOf = (families: ReturnType<typeof scrape>, name: string, series: string) => families.get(name)?.samples.get(series);
+const scrape = async (different: Parameters<typeof metricsFacts>[0] = {}) => parseExposition(await exposition(metricsFacts(different), processFacts));
+const valueOf = (families: Awaited<ReturnType<typeof scrape>>, name: string, series: string) => families.get(name)?.samples.get(series);
 
 describe('a scrape', () => {
-  it('has every metric of the catalogue, and is of the format that Prometheus reads', () => {
-    expect([...scrape().keys()]).toEqual(metricNames);
+  it('has every metric of the catalogue, and is of the format that Prometheus reads', async () => {
+    expect([...(await scrape()).keys()]).toEqual(metricNames);
   });
 
-  it('names the labels that the catalogue says, and no others', () => {
-    for (const [name, { samples }] of scrape()) {
+  it('names the labels that the catalogue says, and no others', async () => {
+    for (const [name, { samples }] of await scrape()) {
       const expected: readonly string[] = catalogue[name as keyof typeof catalogue].labels;
       for (const series of samples.keys()) {
         const labels = [...series.matchAll(/[{,]([a-z_]+)="/g)].map(([, label]) => label).filter((label) => label !== 'le');
@@ -24,53 +24,53 @@ describe('a scrape', () => {
     }
   });
 
-  it('tells connections, bytes and weight of each real server by the names that people know', () => {
+  it('tells connections, bytes and weight of each real server by the names that people know', async () => {
     const labels = 'protocol="tcp",port="8080",service="web",task="web.1",node="node1",real_server="10.0.0.5:80"';
-    const families = scrape();
+    const families = await scrape();
     expect(valueOf(families, 'routemesh_real_server_connections_total', `routemesh_real_server_connections_total{${labels}}`)).toBe(7);
     expect(valueOf(families, 'routemesh_real_server_bytes_total', `routemesh_real_server_bytes_total{${labels},direction="out"}`)).toBe(63_000);
     expect(valueOf(families, 'routemesh_real_server_active_connections', `routemesh_real_server_active_connections{${labels}}`)).toBe(3);
     expect([...(families.get('routemesh_real_server_weight')?.samples.values() ?? [])]).toEqual([1, 0]);
   });
 
-  it('keeps every digit of the kernel’s 64-bit counters', () => {
-    expect(exposition(metricsFacts(), processFacts)).toContain('\nroutemesh_port_connections_total{protocol="tcp",port="8080",service="web"} 12345678901234567\n');
+  it('keeps every digit of the kernel’s 64-bit counters', async () => {
+    expect(await exposition(metricsFacts(), processFacts)).toContain('\nroutemesh_port_connections_total{protocol="tcp",port="8080",service="web"} 12345678901234567\n');
   });
 
-  it('has nothing left of a real server that is gone, so that series don’t pile up', () => {
+  it('has nothing left of a real server that is gone, so that series don’t pile up', async () => {
     const facts = metricsFacts();
-    const without = scrape({ ports: facts.ports.map((port) => ({ ...port, backends: port.backends.slice(0, 1) })) });
+    const without = await scrape({ ports: facts.ports.map((port) => ({ ...port, backends: port.backends.slice(0, 1) })) });
     expect([...without.values()].flatMap(({ samples }) => [...samples.keys()]).filter((series) => series.includes('10.0.0.6'))).toEqual([]);
   });
 
-  it('tells a port that nobody answers, and only what is known while there is no sandbox', () => {
+  it('tells a port that nobody answers, and only what is known while there is no sandbox', async () => {
     const facts = metricsFacts();
-    const families = scrape({ ports: facts.ports.map((port) => ({ ...port, backends: [] })), statistics: { ports: new Map(), realServers: new Map() } });
+    const families = await scrape({ ports: facts.ports.map((port) => ({ ...port, backends: [] })), statistics: { ports: new Map(), realServers: new Map() } });
     expect(valueOf(families, 'routemesh_port_real_servers', 'routemesh_port_real_servers{protocol="tcp",port="8080",service="web"}')).toBe(0);
     expect(families.has('routemesh_port_connections_total')).toBe(false);
   });
 
-  it('has every reason of a condition, also at 0: an alert needs a series to look at', () => {
-    const families = scrape();
+  it('has every reason of a condition, also at 0: an alert needs a series to look at', async () => {
+    const families = await scrape();
     expect(valueOf(families, 'routemesh_conditions', 'routemesh_conditions{reason="PortConflict"}')).toBe(1);
     expect(valueOf(families, 'routemesh_conditions', 'routemesh_conditions{reason="CutOff"}')).toBe(0);
   });
 
-  it('measures a change from the cluster’s time on', () => {
-    expect(valueOf(scrape(), 'routemesh_convergence_seconds', 'routemesh_convergence_seconds_sum')).toBe(0.1);
+  it('measures a change from the cluster’s time on', async () => {
+    expect(valueOf(await scrape(), 'routemesh_convergence_seconds', 'routemesh_convergence_seconds_sum')).toBe(0.1);
   });
 
-  it('is still one that Prometheus takes when two nodes have one name', () => {
+  it('is still one that Prometheus takes when two nodes have one name', async () => {
     const { peers } = metricsFacts();
-    expect(() => scrape({ peers: [...peers, ...peers] })).not.toThrow();
+    await expect(scrape({ peers: [...peers, ...peers] })).resolves.toBeDefined();
   });
 });
 
 describe('a stranger’s words in a label', () => {
-  it('can’t forge a line', () => {
+  it('can’t forge a line', async () => {
     const { ports } = metricsFacts();
     const [name] = ['evil"} 1\nrouted_total{x="\\'];
-    const families = scrape({ ports: ports.map((port) => ({ ...port, serviceName: name ?? '' })) });
+    const families = await scrape({ ports: ports.map((port) => ({ ...port, serviceName: name ?? '' })) });
     expect([...families.keys()]).toEqual(metricNames);
     expect([...(families.get('routemesh_port_real_servers')?.samples.keys() ?? [])]).toEqual(['routemesh_port_real_servers{protocol="tcp",port="8080",service="evil\\"} 1\\nrouted_total{x=\\"\\\\"}']);
   });

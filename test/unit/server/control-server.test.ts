@@ -57,6 +57,16 @@ describe('the control socket', () => {
     expect(await exchange('GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 503 .*"no sync has ended yet"/s);
   });
 
+  it('is not alive while its loop is stuck in a sync: whoever watches over it must not be told that all is well', async () => {
+    await serve(statusReport(), { health: () => ({ alive: false, reason: 'a sync has been running for 130 s' }) });
+    expect(await exchange('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 503 .*"a sync has been running for 130 s"/s);
+  });
+
+  it('tells the metrics as Prometheus reads them, not as JSON', async () => {
+    await serve(statusReport());
+    expect(await exchange('GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 200 .*content-type: text\/plain; version=0.0.4.*\r\n\r\nup 1\n$/s);
+  });
+
   it('says that there is no plan yet, instead of an empty one', async () => {
     await serve(statusReport());
     await expect(askController(path, '/plan')).rejects.toThrow(/503: nothing was planned yet/);

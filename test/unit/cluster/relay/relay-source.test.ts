@@ -73,6 +73,16 @@ describe('a worker serves what its managers know', () => {
     expect(source.description).toMatch(/^relay of manager m1 \(127\.0\.0\.1:\d+\), revision 3$/);
   });
 
+  test('and when each change was made, so that all nodes measure from the same moment', async () => {
+    await started(first, 1);
+    const source = follow([first]);
+    await recorder.until('state: 8080 web.1*1');
+    first.history.publish(web(2), [1_767_268_800_123, 1_767_268_800_456.7]);
+    await recorder.until('web.2*1');
+    expect(recorder.changedAt).toEqual([1_767_268_800_123, 1_767_268_800_457]);
+    expect(source.relay).toEqual({ part: 'follows', revision: 2, followers: 0 });
+  });
+
   test('heartbeats without a change are not told: traffic must not notice', async () => {
     await started(first, 1);
     follow([first]);
