@@ -1,6 +1,6 @@
 /** Tells what was programmed and why, and counts what somebody else had changed. */
 import type { Action, Change, Kind } from '../kernel/change.js';
-import type { EventRecorder } from '../event.js';
+import type { EventObject, EventRecorder } from '../event.js';
 import type { Logger } from '../log.js';
 import type { ApplyResult } from './mesh-kernel.js';
 
@@ -34,7 +34,7 @@ export class ChangeLog {
 
   /** `repairs`: those of the changes that put right what somebody else did. */
   tell({ applied, failed }: ApplyResult, repairs: readonly Change[], cause: string): void {
-    const { node, events, logger } = this.options;
+    const { events, logger } = this.options;
     const failedChanges = new Set(failed.map(({ change }) => change));
     this.tellRepairs(repairs.filter((change) => !failedChanges.has(change)));
     for (const { kind, action } of applied) {
@@ -44,10 +44,14 @@ export class ChangeLog {
     if (applied.length === 0) return;
     const count = (action: Action) => applied.filter((change) => change.action === action).length;
     const [added, changed, removed] = [count('add'), count('change'), count('remove')];
-    events.normal('Programmed', { kind: 'node', name: node }, `programmed: ${added} added, ${changed} changed, ${removed} removed (${cause})`, { cause, added, changed, removed, failed: failed.length });
+    events.normal('Programmed', this.node, `programmed: ${added} added, ${changed} changed, ${removed} removed (${cause})`, { cause, added, changed, removed, failed: failed.length });
     const told = new Set(repairs);
     const level = applied.length <= changesToldSingly ? 'info' : 'debug';
     for (const change of applied) if (!told.has(change)) logger[level](`${change.place}: ${change.action} ${change.summary}`);
+  }
+
+  private get node(): EventObject {
+    return { kind: 'node', name: this.options.node };
   }
 
   private tellRepairs(repairs: readonly Change[]): void {
@@ -58,6 +62,6 @@ export class ChangeLog {
       else logger.debug(`${place}: repaired: ${summary}`, { reason: 'Repaired', kind, action });
     }
     const more = repairs.length - changesToldSingly;
-    if (more > 0) events.warning('Repaired', { kind: 'kernel', name: 'more' }, `repaired ${more} more objects at the same time`);
+    if (more > 0) events.warning('Repaired', this.node, `repaired ${more} more objects at the same time`);
   }
 }

@@ -26,6 +26,6 @@ export class ConditionLog {
   }
 
   private tellGone({ reason, object, message }: Condition): void {
-    if (!toldAtOnce.has(reason)) this.events.normal('Resolved', object, `no longer ${reason}`, { was: message });
+    if (!toldAtOnce.has(reason)) this.events.normal('Resolved', object, `no longer ${reason}: ${message}`);
   }
 }

@@ -35,7 +35,7 @@ import { DrainKeeper, type DrainFacts } from './drain.js';
 import { tellDrains } from './drain-events.js';
 import type { EventLog } from './event-log.js';
 import { gatherContext } from './gather.js';
-import { healthOf, type Health } from './health.js';
+import type { Health } from './health.js';
 import { Instruments } from './instruments.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
@@ -94,9 +94,6 @@ export class Controller {
   private failing = false;
   /** When we last changed the kernel, by performance.now(). */
   private lastChangeAt = -Infinity;
-  /** By performance.now(). */
-  private syncBeganAt: number | null = null;
-  private syncEndedAt: number | null = null;
 
   constructor(private readonly options: ControllerOptions) {
     const { kernel, settings, events, logger } = options;
@@ -172,7 +169,7 @@ export class Controller {
   }
 
   health(): Health {
-    return healthOf({ now: performance.now(), syncBeganAt: this.syncBeganAt, syncEndedAt: this.syncEndedAt, resyncMilliseconds: this.options.settings.resyncMilliseconds });
+    return this.instruments.health(this.options.settings.resyncMilliseconds);
   }
 
   clusterState(): ClusterState | null {
@@ -211,34 +208,28 @@ export class Controller {
   }
 
   private async syncSafely(reason: string, kinds: ReadonlySet<string>): Promise<void> {
-    const began = performance.now();
-    this.syncBeganAt = began;
+    const running = this.instruments.begin();
     // This look serves what was hinted at before it.
     const mustLook = [...kinds].some((kind) => reasonsToLook.has(kind));
     if (mustLook) this.queue.cancel(kernelHint);
     let result: ApplyResult = { applied: [], failed: [] };
     let broken: Error | null = null;
-    let measure: ReturnType<Instruments['begin']> | null = null;
-    let isFull = true;
+    const isFull = mustLook || this.lastApplied === null;
     try {
       const { state } = this.cluster;
       const localTasks = this.cluster.tasks();
       if (state === null || localTasks === null) {
+        running.abandon();
         this.conditions.replace(this.cluster.conditions());
         return;
       }
-      measure = this.instruments.begin();
-      isFull = mustLook || this.lastApplied === null;
       result = await this.sync(state, localTasks, reason, mustLook);
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
-    } finally {
-      this.syncBeganAt = null;
-      this.syncEndedAt = performance.now();
     }
-    measure?.(isFull ? 'full' : 'incremental', (this.syncEndedAt - began) / 1_000, broken === null && result.failed.length === 0);
-    this.finish(reason, this.syncEndedAt - began, result, broken);
+    const milliseconds = running.end(isFull ? 'full' : 'incremental', broken === null && result.failed.length === 0);
+    this.finish(reason, milliseconds, result, broken);
   }
 
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string, mustLook: boolean): Promise<ApplyResult> {
@@ -293,7 +284,7 @@ export class Controller {
       .differenceFrom(this.lastApplied, soon)
       .filter((change): change is IpvsChange => change.kind === 'ipvs' && change.action !== 'add' && !already.some((done) => isSame(done, change)));
     this.shed = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
-    if (urgent.length > 0) this.instruments.urgent((performance.now() - began) / 1_000);
+    if (urgent.length > 0) this.instruments.urgent(performance.now() - began);
   }
 
   private unanswering(): Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> {

@@ -26,7 +26,7 @@ it('a flushed table is some events, not a thousand, and counted in full', () => 
   const repairs = Array.from({ length: 1_000 }, (_, number) => rule(number));
   log.tell({ applied: repairs, failed: [] }, repairs, 'kernel hint');
   expect(told()).toHaveLength(22);
-  expect(told()).toContain('Warning Repaired more: repaired 980 more objects at the same time');
+  expect(told()).toContain('Warning Repaired h1: repaired 980 more objects at the same time');
   expect(log.repairs()).toEqual({ iptables: 1_000 });
 });
 

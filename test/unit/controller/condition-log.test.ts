@@ -19,5 +19,5 @@ it('tells of a condition once when it comes and once when it goes, not at every 
   log.replace([conflict]);
   expect(log.list()).toEqual([conflict]);
   log.replace([]);
-  expect(lines).toEqual([`warn service web: ${conflict.message} PortConflict`, 'info service web: no longer PortConflict Resolved']);
+  expect(lines).toEqual([`warn service web: ${conflict.message} PortConflict`, `info service web: no longer PortConflict: ${conflict.message} Resolved`]);
 });

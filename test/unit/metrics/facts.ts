@@ -14,10 +14,10 @@ export const traffic = (connections: bigint): IpvsStatistics => ({
 /** A node that serves tcp/8080 with two tasks, one of which drains, beside a dead peer. */
 export function metricsFacts(different: Partial<MetricsFacts> = {}): MetricsFacts {
   const { ports, peers, nodes } = statusReport();
-  const instruments = new Instruments(() => 1_000);
+  const instruments = new Instruments({ now: () => 1_000, elapsed: () => 0 });
   instruments.heard([900]);
-  instruments.begin()('full', 0.02, true);
-  instruments.begin()('incremental', 0.3, false);
+  instruments.begin().end('full', true);
+  instruments.begin().end('incremental', false);
   return {
     version: '0.1.0',
     node: 'node1',
