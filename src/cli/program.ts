@@ -73,7 +73,7 @@ Exit codes: 0 nothing to do, 2 something to do, 1 failed, 64 wrong usage.`,
   sudo routemesh status
   sudo watch --color routemesh status
   sudo routemesh status --json | jq '.ports[].backends[] | {taskName, connections}'
-  sudo routemesh status --json | jq -r '.events[] | [.lastTime, .reason, .object.name, .message] | @tsv'
+  sudo routemesh status --json | jq -r '.events[] | [.lastTime, .reason, .message] | @tsv'
 
 Exit codes: 0 everything is served, 1 not (or no controller runs), 64 wrong usage.`,
     action: async (settings, { json }, output) => (await import('./status.js')).runStatus(settings, json, output),
