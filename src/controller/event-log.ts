@@ -38,7 +38,7 @@ export class EventLog implements EventSink {
   /** By what makes events the same, in the order of their sequence. */
   private readonly events = new Map<string, MeshEvent>();
   private readonly counts = new Map<string, { readonly type: EventType; readonly reason: EventReason; count: number }>();
-  private readonly watchers = new Set<(event: MeshEvent) => void>();
+  private readonly watching = new Set<(event: MeshEvent) => void>();
   private readonly startedAt: string;
   private readonly now: () => Date;
   private readonly mostEvents: number;
@@ -69,7 +69,7 @@ export class EventLog implements EventSink {
     this.events.delete(key);
     this.events.set(key, event);
     if (this.events.size > this.mostEvents) this.dropOne();
-    for (const onEvent of [...this.watchers]) onEvent(event);
+    for (const onEvent of [...this.watching]) onEvent(event);
   }
 
   /** Events after a sequence. A sequence that was never given is of another start: then all. */
@@ -83,10 +83,14 @@ export class EventLog implements EventSink {
     return [...this.events.values()].slice(-count);
   }
 
+  get watchers(): number {
+    return this.watching.size;
+  }
+
   /** Calls back with each event from now on; the result ends it. */
   watch(onEvent: (event: MeshEvent) => void): () => void {
-    this.watchers.add(onEvent);
-    return () => this.watchers.delete(onEvent);
+    this.watching.add(onEvent);
+    return () => this.watching.delete(onEvent);
   }
 
   /** How often each has happened since the start. */

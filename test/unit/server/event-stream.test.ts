@@ -15,22 +15,12 @@ let folder: string;
 let path: string;
 let server: ControlServer;
 let log: EventLog;
-let watchers: number;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'routemesh-events-'));
   path = join(folder, 'control.sock');
   log = new EventLog();
-  watchers = 0;
-  const events = {
-    list: (after?: number) => log.list(after),
-    watch: (onEvent: (event: MeshEvent) => void) => {
-      const end = log.watch(onEvent);
-      watchers += 1;
-      return () => { watchers -= 1; end(); };
-    },
-  };
-  server = await startControlServer(path, { report: () => statusReport(), state: () => null, plan: () => null, health: () => ({ alive: true }), metrics: () => Promise.resolve(''), events }, silentLogger);
+  server = await startControlServer(path, { report: () => statusReport(), state: () => null, plan: () => null, health: () => ({ alive: true }), metrics: () => Promise.resolve(''), events: log }, silentLogger);
 });
 afterEach(async () => {
   await server.close();
@@ -81,7 +71,7 @@ it('who watches is told those that there are and then each as it happens, withou
   await stream.until(2);
   expect(stream.lines.map(({ sequence }) => sequence)).toEqual([2, 3]);
   stream.end();
-  await until(() => watchers === 0);
+  await until(() => log.watchers === 0);
 });
 
 it('who does not read his stream is cut off: he costs bounded memory', async () => {
@@ -89,11 +79,20 @@ it('who does not read his stream is cut off: he costs bounded memory', async () 
   socket.on('error', () => undefined);
   socket.write('GET /events?watch=1 HTTP/1.1\r\nHost: x\r\n\r\n');
   socket.pause();
-  await until(() => watchers === 1);
-  for (let number = 0; watchers === 1 && number < 100_000; number += 1) {
+  await until(() => log.watchers === 1);
+  for (let number = 0; log.watchers === 1 && number < 100_000; number += 1) {
     log.add(repaired(number, `${number} ${'x'.repeat(400)}`));
     if (number % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
-  expect(watchers).toBe(0);
+  expect(log.watchers).toBe(0);
   socket.destroy();
+});
+
+it('only so many may watch, and the next is told what to do instead', async () => {
+  const streams = Array.from({ length: 16 }, () => watch(''));
+  await until(() => log.watchers === 16);
+  await expect(askController(path, '/events?watch=1')).rejects.toThrow(/503: 16 watch already/);
+  expect(await askController(path, '/events')).toMatchObject({ latest: 0, events: [] });
+  for (const stream of streams) stream.end();
+  await until(() => log.watchers === 0);
 });
