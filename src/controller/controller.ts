@@ -12,10 +12,9 @@
 import { performance } from 'node:perf_hooks';
 import type { Condition } from '../cluster/condition.js';
 import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
-import type { ClusterState, Task } from '../cluster/state.js';
+import type { ClusterState } from '../cluster/state.js';
 import type { EventObject, EventRecorder } from '../event.js';
 import type { Change } from '../kernel/change.js';
-import { connectionKey } from '../kernel/connections.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
 import { isRepair, stillWanted } from '../kernel/repair.js';
 import type { Logger } from '../log.js';
@@ -31,8 +30,7 @@ import { Backoff } from './backoff.js';
 import { ChangeLog } from './change-log.js';
 import { ClusterWatch, type StateStore } from './cluster-watch.js';
 import { ConditionLog } from './condition-log.js';
-import { DrainKeeper, type DrainFacts } from './drain.js';
-import { tellDrains } from './drain-events.js';
+import { DrainWatch } from './drain-watch.js';
 import type { EventLog } from './event-log.js';
 import { gatherContext } from './gather.js';
 import type { Health } from './health.js';
@@ -56,8 +54,6 @@ export interface ControllerOptions {
   readonly logger: Logger;
 }
 
-/** How often draining connections are counted, in milliseconds. */
-const drainCheckMilliseconds = 1_000;
 /** Hints from the kernel come in bursts: one look serves all of this time. */
 const kernelHintMilliseconds = 300;
 /** Our own changes come back as hints for so long. They are looked at too, somebody may have meddled meanwhile, but there is no hurry. */
@@ -74,7 +70,7 @@ const reasonsToLook: ReadonlySet<string> = new Set([kernelHint, 'resync', 'retry
 export class Controller {
   private readonly queue = new SyncQueue((reason, kinds) => this.syncSafely(reason, kinds));
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 30_000 });
-  private readonly drains: DrainKeeper;
+  private readonly drains: DrainWatch;
   private readonly instruments = new Instruments();
   private readonly conditions: ConditionLog;
   private readonly startedAt = new Date();
@@ -88,7 +84,6 @@ export class Controller {
   private lastContext: PlanContext | null = null;
   /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
   private shed: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
-  private drainTimer: NodeJS.Timeout | undefined;
   private lastSync: SyncReport | null = null;
   private syncs = 0;
   private failing = false;
@@ -97,10 +92,10 @@ export class Controller {
 
   constructor(private readonly options: ControllerOptions) {
     const { kernel, settings, events, logger } = options;
-    this.drains = new DrainKeeper(tellDrains(events, (task) => this.connectionsOf(task)));
     this.conditions = new ConditionLog(events);
     this.changes = new ChangeLog({ node: options.node.name, events, logger });
     this.cluster = new ClusterWatch({ ...options, onChange: (reason, changedAt) => { this.onClusterChange(reason, changedAt); } });
+    this.drains = new DrainWatch({ nodeId: options.node.id, cluster: this.cluster, kernel, events, ports: () => this.currentPlan?.ports ?? [], onEnded: () => { this.queue.request('drained'); } });
     this.peers = new PeerWatch({
       probe: kernel.probe(),
       timeoutMilliseconds: settings.peerTimeoutMilliseconds,
@@ -119,7 +114,7 @@ export class Controller {
     this.peers.start();
     await this.cluster.follow(signal);
     await this.queue.close();
-    clearTimeout(this.drainTimer);
+    this.drains.close();
     this.peers.close();
     this.arrivals.close();
     kernel.close();
@@ -154,7 +149,7 @@ export class Controller {
       programmed: this.isProgrammed(),
       source: { available: this.cluster.report().available, relay: source.relay ?? null },
       queueDepth: this.queue.depth,
-      drainingTasks: this.drains.draining().length,
+      drainingTasks: this.drains.count,
       instruments: this.instruments,
       changes: this.changes.changes(),
       repairs: this.changes.repairs(),
@@ -234,7 +229,7 @@ export class Controller {
 
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string, mustLook: boolean): Promise<ApplyResult> {
     const { settings, node, kernel, logger } = this.options;
-    const served = this.drains.apply(state, this.drainFacts(localTasks));
+    const served = this.drains.apply(state, localTasks);
     const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks, ...this.unanswering() }, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
@@ -276,7 +271,7 @@ export class Controller {
     const localTasks = this.cluster.tasks();
     if (state === null || localTasks === null || this.lastApplied === null || this.lastContext === null) return;
     const { kernel } = this.options;
-    const served = this.drains.apply(state, this.drainFacts(localTasks));
+    const served = this.drains.apply(state, localTasks);
     const alive = new Map([...this.lastContext.localTasks].filter(([id]) => localTasks.has(id)));
     const soon = plan(served, { ...this.lastContext, localTasks: alive, ...this.unanswering() });
     const already = this.shed?.changes ?? [];
@@ -289,33 +284,6 @@ export class Controller {
 
   private unanswering(): Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> {
     return { deadPeers: this.peers.dead(), unreachedTasks: this.arrivals.unreached() };
-  }
-
-  private drainFacts(localTasks: ReadonlyMap<string, LocalTask>): DrainFacts {
-    return {
-      now: performance.now(),
-      isAlive: (task) => (task.nodeId === this.options.node.id ? localTasks.has(task.id) : this.mayLiveElsewhere(task)),
-      connectionsOf: (task) => this.connectionsOf(task),
-    };
-  }
-
-  /**
-   * A task of another node that has left the state: while its service is there, it has ended, or it would be in it. A
-   * service that was removed takes its tasks out of the state at once, and they stop in their own time.
-   */
-  private mayLiveElsewhere(task: Task): boolean {
-    const { state } = this.cluster;
-    return state !== null && !state.services.some(({ id }) => id === task.serviceId);
-  }
-
-  /** Counts draining connections from time to time, which costs little, and syncs only when a drain has come to its end. */
-  private watchDrains(): void {
-    clearTimeout(this.drainTimer);
-    if (this.drains.draining().length === 0) return;
-    this.drainTimer = setTimeout(() => {
-      if (this.drains.hasEnded(this.drainFacts(this.cluster.tasks() ?? new Map()))) this.queue.request('drained');
-      else this.watchDrains();
-    }, drainCheckMilliseconds);
   }
 
   private finish(reason: string, milliseconds: number, { applied, failed }: ApplyResult, broken: Error | null): void {
@@ -341,23 +309,13 @@ export class Controller {
       this.backoff.reset();
       this.queue.cancel('retry');
     }
-    this.watchDrains();
+    this.drains.watch();
     this.queue.requestAfter(this.options.settings.resyncMilliseconds, 'resync');
   }
 
   private tellRetry(isNews: boolean, waitMilliseconds: number, failures: readonly string[]): void {
     const message = `the kernel is not yet as planned (${failures.length} failures); it is tried again`;
     this.options.events[isNews ? 'warning' : 'warningAgain']('Retrying', this.self, message, { waitMilliseconds, error: failures[0] });
-  }
-
-  /** Connections of all of a task's real servers; null where there is none. */
-  private connectionsOf(task: Task): number | null {
-    const counts = this.options.kernel.connections();
-    const own = (this.currentPlan?.ports ?? []).flatMap((port) =>
-      port.backends.filter((backend) => backend.taskId === task.id).map((backend) => counts.get(connectionKey(port.fwmark, backend.address, backend.port))),
-    );
-    const known = own.filter((count) => count !== undefined);
-    return known.length === 0 ? null : known.reduce((sum, { active, inactive }) => sum + active + inactive, 0);
   }
 
   private syncFailed(message: string): Condition {
