@@ -13,9 +13,9 @@ export type SyncKind = (typeof syncKinds)[number];
 /** A sync that runs. Call one of the two when it is over. */
 export interface RunningSync {
   /** Gives its duration in milliseconds. */
-  end(kind: SyncKind, succeeded: boolean): number;
+  readonly end: (kind: SyncKind, succeeded: boolean) => number;
   /** There was nothing to do yet. */
-  abandon(): void;
+  readonly abandon: () => void;
 }
 
 export interface Clocks {
