@@ -44,7 +44,8 @@ export class ChangeLog {
     if (applied.length === 0) return;
     const count = (action: Action) => applied.filter((change) => change.action === action).length;
     const [added, changed, removed] = [count('add'), count('change'), count('remove')];
-    events.normal('Programmed', this.node, `programmed: ${added} added, ${changed} changed, ${removed} removed (${cause})`, { cause, added, changed, removed, failed: failed.length });
+    const words = Object.entries({ added, changed, removed }).flatMap(([word, number]) => (number === 0 ? [] : [`${number} ${word}`])).join(', ');
+    events.normal('Programmed', this.node, `programmed: ${words} (${cause})`, { cause, added, changed, removed, failed: failed.length });
     const told = new Set(repairs);
     const level = applied.length <= changesToldSingly ? 'info' : 'debug';
     for (const change of applied) if (!told.has(change)) logger[level](`${change.place}: ${change.action} ${change.summary}`);

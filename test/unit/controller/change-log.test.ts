@@ -16,7 +16,7 @@ function bed() {
 it('a repair is an event of its place, and counted by its kind', () => {
   const { log, told } = bed();
   log.tell({ applied: [rule(1)], failed: [] }, [rule(1)], 'kernel hint');
-  expect(told()).toEqual(['Warning Repaired host: repaired: rule 1', 'Normal Programmed h1: programmed: 1 added, 0 changed, 0 removed (kernel hint)']);
+  expect(told()).toEqual(['Warning Repaired host: repaired: rule 1', 'Normal Programmed h1: programmed: 1 added (kernel hint)']);
   expect(log.repairs()).toEqual({ iptables: 1 });
   expect(log.changes()).toEqual({ iptables: { add: 1 } });
 });
