@@ -40,7 +40,15 @@ export interface Settings {
   readonly controlSocket: string;
   /** How managers tell the other nodes of the cluster. */
   readonly relay: RelaySettings;
+  /** Where metrics and health are told over TCP; null: nowhere but on the control socket. */
+  readonly metrics: ListenAddress | null;
   readonly log: LogOptions;
+}
+
+export interface ListenAddress {
+  /** IPv4. */
+  readonly address: string;
+  readonly port: number;
 }
 
 export interface RelaySettings {
@@ -64,5 +72,6 @@ export const defaultSettings: Settings = {
   stateFolder: '/var/lib/routemesh',
   controlSocket: '/run/routemesh/control.sock',
   relay: { port: 4798, address: null, certificates: null },
+  metrics: null,
   log: { level: 'info', format: 'auto' },
 };

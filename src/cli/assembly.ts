@@ -2,7 +2,9 @@
 import { hostname } from 'node:os';
 import type { ClusterSource, LocalTasks } from '../cluster/source.js';
 import type { Controller } from '../controller/controller.js';
+import type { EventLog } from '../controller/event-log.js';
 import type { MeshKernel } from '../controller/mesh-kernel.js';
+import { silentEvents, type EventRecorder } from '../event.js';
 import { silentLogger, type Logger } from '../log.js';
 import type { Settings } from '../settings.js';
 import { readVersion } from '../version.js';
@@ -19,21 +21,27 @@ export interface Assembly extends Cluster {
   readonly kernel: MeshKernel;
 }
 
+/** Who is told of what happens. */
+export interface Ears {
+  readonly events: EventRecorder;
+  readonly logger: Logger;
+}
+
 /** For a look; nothing is followed. Rejects with what to do where this node is not one that can be served. */
 export async function assemble(settings: Settings, signal: AbortSignal): Promise<Assembly> {
-  const cluster = await clusterOf(settings, silentLogger, signal);
+  const cluster = await clusterOf(settings, { events: silentEvents, logger: silentLogger }, signal);
   return { ...cluster, kernel: await openKernel(settings) };
 }
 
 /** Rejects as `assemble` does. */
-export async function assembleController(settings: Settings, logger: Logger, signal: AbortSignal): Promise<Controller> {
+export async function assembleController(settings: Settings, ears: Ears & { readonly eventLog: EventLog }, signal: AbortSignal): Promise<Controller> {
   const [{ Controller }, { SavedState }, { source, localTasks, node }] = await Promise.all([
     import('../controller/controller.js'),
     import('../cluster/saved-state.js'),
-    clusterOf(settings, logger, signal),
+    clusterOf(settings, ears, signal),
   ]);
   const kernel = await openKernel(settings);
-  return new Controller({ version: readVersion(), settings, node, source, localTasks, kernel, store: new SavedState(settings.stateFolder), logger });
+  return new Controller({ version: readVersion(), settings, node, source, localTasks, kernel, store: new SavedState(settings.stateFolder), ...ears });
 }
 
 async function openKernel(settings: Settings): Promise<MeshKernel> {
@@ -41,15 +49,15 @@ async function openKernel(settings: Settings): Promise<MeshKernel> {
   return Engine.open({ settings });
 }
 
-function clusterOf(settings: Settings, logger: Logger, signal: AbortSignal): Promise<Cluster> {
+function clusterOf(settings: Settings, ears: Ears, signal: AbortSignal): Promise<Cluster> {
   const { source } = settings;
-  return source.kind === 'docker' ? swarmCluster(source.socket, settings, logger, signal) : fileCluster(source.path, settings, signal);
+  return source.kind === 'docker' ? swarmCluster(source.socket, settings, ears, signal) : fileCluster(source.path, settings, signal);
 }
 
 /** A node that knows what it was need not wait for long: `docker info` took over 20 s on a loaded machine. */
 const patienceMilliseconds = { unknown: 60_000, remembered: 20_000, running: 30_000 };
 
-async function swarmCluster(socket: string, settings: Settings, logger: Logger, signal: AbortSignal): Promise<Cluster> {
+async function swarmCluster(socket: string, settings: Settings, { events, logger }: Ears, signal: AbortSignal): Promise<Cluster> {
   const [{ dockerSource }, { dockerLocalTasks }, { dockerSwarmInfo }, { MembershipFile }, { swarmSource }, { CredentialStore }, { swarmCertificates }, { relaySource }, { RelayPublisher }] =
     await Promise.all([
       import('../cluster/docker/docker-source.js'),
@@ -74,10 +82,11 @@ async function swarmCluster(socket: string, settings: Settings, logger: Logger, 
     remember: (now) => file.remember(now),
     docker: dockerSource({ socket, logger, taskWatch: { socket: settings.swarmSocket, authority: swarmCertificates(membership.dockerRoot).authority } }),
     relay: (managers, onlyAvailable) =>
-      relaySource({ managers: () => managers().map((manager) => ({ ...manager, port })), credentials: () => credentials.current, onlyAvailable, logger }),
+      relaySource({ managers: () => managers().map((manager) => ({ ...manager, port })), credentials: () => credentials.current, onlyAvailable, events }),
     credentials,
-    publisher: new RelayPublisher({ port, credentials, logger }),
+    publisher: new RelayPublisher({ port, credentials, events, logger }),
     relayAddress: address,
+    events,
     logger,
   });
   return { source, localTasks: dockerLocalTasks({ socket, logger }), node: { id: membership.nodeId, name: membership.name } };

@@ -44,6 +44,7 @@ const commands: readonly CommandDescription[] = [
   sudo routemesh run                                    on a node of a Swarm, with the defaults
   sudo routemesh run --log-level debug                  each change, and why
   sudo routemesh run --cluster-file mesh.yaml --node a  without Docker
+  sudo routemesh run --metrics 127.0.0.1:9798           for Prometheus
 
 Exit codes: 0 stopped, 1 could not start (what is missing is named), 64 wrong usage.`,
     action: async (settings, { json }) => (await import('./run.js')).runController(settings, json),
@@ -65,13 +66,14 @@ Exit codes: 0 nothing to do, 2 something to do, 1 failed, 64 wrong usage.`,
   {
     name: 'status',
     summary: 'show nodes, services, ports, tasks and what is wrong',
-    description: `Asks the controller that runs on this node. The first line says whether all that is published is served; then nodes, ports with their tasks, weights and connections, and conditions.`,
-    json: 'print the whole report as JSON',
+    description: `Asks the controller that runs on this node. The first line says whether all that is published is served; then nodes, ports with their tasks, weights and connections, conditions and the latest events.`,
+    json: 'print the whole report as JSON, with every event that is remembered',
     settings: ['controlSocket'],
     help: `Examples:
   sudo routemesh status
   sudo watch --color routemesh status
   sudo routemesh status --json | jq '.ports[].backends[] | {taskName, connections}'
+  sudo routemesh status --json | jq -r '.events[] | [.lastTime, .reason, .message] | @tsv'
 
 Exit codes: 0 everything is served, 1 not (or no controller runs), 64 wrong usage.`,
     action: async (settings, { json }, output) => (await import('./status.js')).runStatus(settings, json, output),

@@ -1,9 +1,12 @@
 /** `routemesh run`: the controller, until SIGTERM or SIGINT. */
 import type { Controller } from '../controller/controller.js';
+import { EventLog } from '../controller/event-log.js';
+import { EventRecorder } from '../event.js';
 import { createLogger } from '../log-writer.js';
 import type { Logger } from '../log.js';
 import { claimNode } from '../server/controller-claim.js';
-import { startControlServer } from '../server/control-server.js';
+import { startControlServer, type ControlFacts } from '../server/control-server.js';
+import { MetricsServer } from '../server/metrics-server.js';
 import type { Settings } from '../settings.js';
 import { exitCodes } from './exit-codes.js';
 import { standardOutput } from './output.js';
@@ -31,22 +34,37 @@ export async function runController(settings: Settings, json: boolean): Promise<
 async function serve(settings: Settings, logger: Logger): Promise<void> {
   const stopping = stopOnSignals(logger);
   const { assembleController } = await import('./assembly.js');
-  const controller = await assembleController(settings, logger, stopping.signal);
-  const server = await startControlServer(settings.controlSocket, factsOf(controller), logger);
+  const eventLog = new EventLog();
+  const events = new EventRecorder(eventLog, logger);
+  const controller = await assembleController(settings, { eventLog, events, logger }, stopping.signal);
+  const facts = factsOf(controller, eventLog);
+  const server = await startControlServer(settings.controlSocket, facts, logger);
+  const metrics = settings.metrics === null ? null : new MetricsServer(facts, { ...settings.metrics, events, logger });
+  await metrics?.start();
   try {
     await controller.run(stopping.signal);
   } finally {
+    await metrics?.close();
     await server.close();
     stopping.dispose();
   }
 }
 
-function factsOf(controller: Controller) {
+function factsOf(controller: Controller, events: EventLog): ControlFacts {
   return {
+    events,
+    health: () => controller.health(),
+    metrics: () => scrape(controller),
     report: () => controller.report(),
     state: () => controller.clusterState(),
     plan: () => controller.nodePlan(),
   };
+}
+
+/** What it takes to tell the metrics is loaded when they are first asked for. */
+async function scrape(controller: Controller): Promise<string> {
+  const [{ exposition }, { readProcess }] = await Promise.all([import('../metrics/collect.js'), import('../metrics/process.js')]);
+  return exposition(await controller.metrics(), await readProcess());
 }
 
 /** The first signal stops in good order, the second at once. Neither touches the data plane. */

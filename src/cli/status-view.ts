@@ -3,10 +3,14 @@ import type { Condition } from '../cluster/condition.js';
 import type { ClusterNode } from '../cluster/state.js';
 import type { PeerReport } from '../controller/peer-watch.js';
 import { isHealthy, isUnserved, type BackendReport, type PortReport, type StatusReport } from '../controller/report.js';
+import type { MeshEvent } from '../event.js';
 import { printable } from '../printable.js';
 import type { Colours, Output } from './output.js';
 import { hanging, tableLines, wrap, type Column } from './table.js';
 import { ago, span } from './time.js';
+
+/** All of them: `routemesh status --json`. */
+const eventsShown = 5;
 
 type View = Pick<Output, 'columns' | 'colours'>;
 
@@ -18,6 +22,7 @@ export function renderStatus(report: StatusReport, view: View, now: Date): strin
     section('Published ports', view, portLines(report, view)),
     section('Conditions', view, report.conditions.flatMap((condition) => conditionLines(condition, view))),
     section('Failures of the last sync', view, failureLines(report, view)),
+    section('Latest events', view, eventLines(report.events.slice(-eventsShown), view, now)),
   ];
   return `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`;
 }
@@ -117,6 +122,17 @@ function conditionLines(condition: Condition, view: View): string[] {
 function failureLines(report: StatusReport, view: View): string[] {
   const told = new Set(report.conditions.map((condition) => condition.message));
   return (report.lastSync?.failures ?? []).filter((failure) => !told.has(failure)).flatMap((failure) => hanging('  ', failure, view.columns, view.colours.red));
+}
+
+/** One line each: whoever wants to read on has `--json`. */
+function eventLines(events: readonly MeshEvent[], view: View, now: Date): string[] {
+  const columns: Column<MeshEvent>[] = [
+    { title: 'WHEN', align: 'right', cell: ({ lastTime }) => ago(lastTime, now) },
+    { title: 'REASON', cell: ({ reason, count: times }) => (times === 1 ? reason : `${reason} ×${times}`), paint: (text, { type }) => (type === 'Warning' ? view.colours.yellow(text) : text) },
+    { title: 'OBJECT', cell: ({ object }) => `${object.kind} ${object.name}` },
+    { title: 'MESSAGE', cell: ({ message }) => message },
+  ];
+  return events.length === 0 ? [] : tableLines(columns, events, view.columns, view.colours.dim);
 }
 
 function section(title: string, view: View, lines: readonly string[]): string[] {

@@ -9,15 +9,30 @@ import type { ClusterState } from './state.js';
 export interface ClusterSource {
   /** For people: `docker on /var/run/docker.sock`, `file /etc/routemesh/cluster.yaml`. */
   readonly description: string;
+  /** This node's part in telling the state from node to node; left out or null where it has none. */
+  readonly relay?: RelayFacts | null;
   /** The state as it is now, read once. Rejects with a typed error that says what to do. Used by `plan`. */
   read(signal: AbortSignal): Promise<ClusterState>;
   /** Follows the cluster until the signal aborts; resolves then. Never rejects for what can be tried again. */
   follow(listener: ClusterListener, signal: AbortSignal): Promise<void>;
 }
 
+export interface RelayFacts {
+  /** A manager serves its relay, a worker (and a manager whose Docker fails) follows one. */
+  readonly part: 'serves' | 'follows';
+  /** Of the state that is served or followed; it begins anew with each history. */
+  readonly revision: number;
+  /** Nodes that follow this one at this moment. */
+  readonly followers: number;
+}
+
 export interface ClusterListener {
-  /** `reason` is for the log: what made the source look again (`service event`, `poll`, `file changed`). */
-  onState(state: ClusterState, reason: string): void;
+  /**
+   * `reason` is for the log: what made the source look again (`service event`, `poll`, `file changed`).
+   * `changedAt`: when the changes that led to this state were made, by the cluster's own clock, in milliseconds since
+   * 1970; those whose time is known. Beside the state, not in it: equal states stay equal.
+   */
+  onState(state: ClusterState, reason: string, changedAt?: readonly number[]): void;
   /** The source does not answer; it goes on trying. Called once per failing stretch and whenever the error changes. */
   onUnavailable(error: Error): void;
 }

@@ -22,12 +22,14 @@ export class Teller {
     return this.told;
   }
 
-  tell(state: ClusterState, reason: string): void {
+  /** `changedAt` is asked only when there is something to tell. */
+  tell(state: ClusterState, reason: string, changedAt: () => readonly number[] = () => []): void {
     const recovered = this.failure !== null;
     this.failure = null;
     if (!recovered && this.told !== null && isDeepStrictEqual(state, this.told)) return;
+    const times = changedAt();
     this.told = state;
-    this.listener.onState(state, reason);
+    this.listener.onState(state, reason, times);
   }
 
   fail(error: Error): void {

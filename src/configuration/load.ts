@@ -115,13 +115,15 @@ function toSettings(merged: Layer): Settings {
       chain: merged.chain ?? names.chain,
     },
     gatewaySubnet: merged.gatewaySubnet ?? defaultSettings.gatewaySubnet,
-    reservedPorts: merged.reservedPorts ?? defaultSettings.reservedPorts,
+    // Where the controller itself listens, no service is to be found.
+    reservedPorts: [...(merged.reservedPorts ?? defaultSettings.reservedPorts), ...(merged.metrics === undefined ? [] : [`tcp/${merged.metrics.port}`])],
     swarmSocket: merged.swarmSocket ?? defaultSettings.swarmSocket,
     resyncMilliseconds: merged.resync ?? defaultSettings.resyncMilliseconds,
     peerTimeoutMilliseconds: merged.peerTimeout ?? defaultSettings.peerTimeoutMilliseconds,
     stateFolder: merged.stateFolder ?? defaultSettings.stateFolder,
     controlSocket: merged.controlSocket ?? defaultSettings.controlSocket,
     relay: toRelay(merged),
+    metrics: merged.metrics ?? defaultSettings.metrics,
     log: { level: merged.logLevel ?? defaultSettings.log.level, format: merged.logFormat ?? defaultSettings.log.format },
   };
 }

@@ -5,7 +5,7 @@
 import { logFormats, logLevels } from '../log.js';
 import { defaultSettings } from '../settings.js';
 import { oneOf, type Schema } from './schema.js';
-import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, ipv4Address, portList, portNumber, shortDuration, socketPath } from './values.js';
+import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, ipv4Address, listenAddress, portList, portNumber, shortDuration, socketPath } from './values.js';
 
 /** Keys of the configuration file; a layer (flags, environment, file) holds some of them. */
 export const configurationSchemas = {
@@ -29,6 +29,7 @@ export const configurationSchemas = {
   relayCertificate: absolutePath,
   relayKey: absolutePath,
   relayAuthority: absolutePath,
+  metrics: listenAddress,
   logLevel: oneOf(logLevels),
   logFormat: oneOf(logFormats),
 };
@@ -67,6 +68,7 @@ export const optionDescriptions: Readonly<Record<ConfigurationKey, OptionDescrip
   relayCertificate: { placeholder: 'PATH', help: "PEM certificate of this node instead of Swarm's", default: "Swarm's" },
   relayKey: { placeholder: 'PATH', help: 'PEM key of relayCertificate', default: "Swarm's" },
   relayAuthority: { placeholder: 'PATH', help: "PEM authority that signed every node's relayCertificate", default: "Swarm's" },
+  metrics: { placeholder: 'ADDRESS:PORT', help: 'serve /metrics, /healthz and /readyz over TCP too; a port alone is on loopback', default: 'off' },
   logLevel: { placeholder: logLevels.join('|'), help: 'least important lines to log', default: defaultSettings.log.level },
   logFormat: { placeholder: logFormats.join('|'), help: 'auto: pretty on a terminal, else JSON', default: defaultSettings.log.format },
 };

@@ -5,6 +5,7 @@
 import { isAbsolute } from 'node:path';
 import { isIPv4 } from 'node:net';
 import { protocols } from '../cluster/state.js';
+import type { ListenAddress } from '../settings.js';
 import { Schema, text, textList } from './schema.js';
 
 /** IFNAMSIZ of linux/if.h is 16 with the closing NUL. */
@@ -126,3 +127,14 @@ export const portNumber = new Schema<number>((value) => {
 });
 
 export const ipv4Address = text("one of the node's own IPv4 addresses, such as 192.168.56.11", (value) => isIPv4(value) && !/^(0|22[4-9]|2[3-5]\d)\./.test(value));
+
+const listenExample = 'an IPv4 address and a port, such as 127.0.0.1:9798, or a port alone, which is on loopback';
+
+/** 9798, :9798, 127.0.0.1:9798, 0.0.0.0:9798 */
+export const listenAddress = new Schema<ListenAddress>((value) => {
+  const word = typeof value === 'number' ? String(value) : value;
+  const match = typeof word === 'string' ? /^(?:([\d.]*):)?([1-9]\d{0,4})$/.exec(word) : null;
+  const [address = '', port] = [match?.[1], Number(match?.[2])];
+  if (match === null || port > 65535 || (address !== '' && !isIPv4(address))) return { expected: listenExample };
+  return { accepted: { address: address === '' ? '127.0.0.1' : address, port } };
+});

@@ -8,14 +8,14 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { ClusterState, Task } from '../cluster/state.js';
-import type { Logger } from '../log.js';
+import type { EventRecorder } from '../event.js';
 import { routerAddress } from '../plan/addresses.js';
 import type { PeerProbe } from './mesh-kernel.js';
 
 export interface ArrivalsOptions {
   readonly nodeId: string;
   readonly probe: PeerProbe;
-  readonly logger: Logger;
+  readonly events: EventRecorder;
   /** A task may get connections from now on. */
   readonly onChange: (what: string) => void;
   /** Milliseconds of a clock that never goes back; injected by tests. */
@@ -68,7 +68,7 @@ export class Arrivals {
     this.timer = undefined;
     for (const { task, since } of [...this.waiting.values()]) {
       if (this.now() - since > patienceMilliseconds) {
-        this.options.logger.info('A task of another node does not answer echo requests; it gets connections all the same', { task: task.name, address: task.identity.address });
+        this.options.events.normal('TaskSilent', { kind: 'task', name: task.name }, `${task.identity.address} does not answer echo requests; it gets connections all the same`);
         this.arrived(task);
         continue;
       }

@@ -5,7 +5,7 @@
 import type { Condition } from '../cluster/condition.js';
 import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
 import type { ClusterState, Task } from '../cluster/state.js';
-import type { Logger } from '../log.js';
+import type { EventObject, EventRecorder } from '../event.js';
 import type { MeshKernel } from './mesh-kernel.js';
 import type { StatusReport } from './report.js';
 
@@ -21,10 +21,13 @@ export interface ClusterWatchOptions {
   readonly localTasks: LocalTasks;
   readonly store: StateStore;
   readonly kernel: Pick<MeshKernel, 'findTasks'>;
-  readonly logger: Logger;
-  /** There is something new to be programmed, or to be said. */
-  readonly onChange: (reason: string) => void;
+  readonly events: EventRecorder;
+  /** There is something new to be programmed, or to be said; when it was changed, where that is known (as in ClusterListener). */
+  readonly onChange: (reason: string, changedAt: readonly number[]) => void;
 }
+
+const cluster: EventObject = { kind: 'source', name: 'cluster' };
+const localTasksOfNode: EventObject = { kind: 'source', name: 'local tasks' };
 
 export class ClusterWatch {
   private current: ClusterState | null = null;
@@ -59,7 +62,7 @@ export class ClusterWatch {
   async follow(signal: AbortSignal): Promise<void> {
     const { source, localTasks } = this.options;
     await Promise.all([
-      source.follow({ onState: (state, reason) => { this.onState(state, reason); }, onUnavailable: (error) => { this.onSourceUnavailable(error); } }, signal),
+      source.follow({ onState: (state, reason, changedAt) => { this.onState(state, reason, changedAt ?? []); }, onUnavailable: (error) => { this.onSourceUnavailable(error); } }, signal),
       localTasks.follow({ onLocalTasks: (tasks, reason) => { this.onLocalTasks(tasks, reason); }, onUnavailable: (error) => { this.onLocalTasksUnavailable(error); } }, signal),
     ]);
   }
@@ -79,45 +82,51 @@ export class ClusterWatch {
     }));
   }
 
-  private onState(state: ClusterState, reason: string): void {
+  private onState(state: ClusterState, reason: string, changedAt: readonly number[]): void {
     if (!this.availability.available) {
-      this.options.logger.info('The cluster answers', { source: this.options.source.description });
+      this.options.events.normal('SourceReturned', cluster, 'answers', { source: this.options.source.description });
       this.availability = { available: true, since: new Date() };
     }
     this.current = state;
     this.options.store.save(state).catch((error: unknown) => {
-      this.options.logger.warn('The last good state could not be kept on disk; the mesh is not affected', { error });
+      this.options.events.warning('SavedStateFailed', cluster, `the last good state could not be kept on disk; the mesh is not affected: ${textOf(error)}`);
     });
-    this.options.onChange(reason);
+    this.options.onChange(reason, changedAt);
   }
 
   private onSourceUnavailable(error: Error): void {
-    this.options.logger.warn('The cluster does not answer; the last good state is served', { source: this.options.source.description, error });
+    this.options.events.warning('SourceUnavailable', cluster, `does not answer; the last good state is served: ${error.message}`, { source: this.options.source.description });
     this.availability = { available: false, since: this.availability.available ? new Date() : this.availability.since, error };
     if (this.current === null) void this.startFromDisk();
-    this.options.onChange('source unavailable');
+    this.options.onChange('source unavailable', []);
   }
 
   /** A node that starts while nobody answers serves what it served last. */
   private async startFromDisk(): Promise<void> {
     const state = await this.options.store.load().catch((error: unknown) => {
-      this.options.logger.warn('The last good state on disk is not used', { error });
+      this.options.events.warning('SavedStateFailed', cluster, `the last good state on disk is not used: ${textOf(error)}`);
       return null;
     });
     if (state === null || this.current !== null) return;
-    this.options.logger.info('Starting from the last good state on disk', { services: state.services.length, tasks: state.tasks.length });
+    this.options.events.normal('SavedStateServed', cluster, `does not answer yet: the last good state on disk is served (${state.services.length} services, ${state.tasks.length} tasks)`);
     this.current = state;
-    this.options.onChange('last good state');
+    this.options.onChange('last good state', []);
   }
 
   private onLocalTasks(tasks: ReadonlyMap<string, LocalTask>, reason: string): void {
+    if (this.localError !== null) this.options.events.normal('SourceReturned', localTasksOfNode, 'known again');
     this.localError = null;
     this.local = tasks;
-    this.options.onChange(reason);
+    this.options.onChange(reason, []);
   }
 
   private onLocalTasksUnavailable(error: Error): void {
     this.localError = error;
-    this.options.onChange('local tasks unavailable');
+    this.options.events.warning('SourceUnavailable', localTasksOfNode, `can't be listed; those known last are served: ${error.message}`);
+    this.options.onChange('local tasks unavailable', []);
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

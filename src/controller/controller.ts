@@ -12,12 +12,13 @@
 import { performance } from 'node:perf_hooks';
 import type { Condition } from '../cluster/condition.js';
 import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
-import type { ClusterState, Task } from '../cluster/state.js';
+import type { ClusterState } from '../cluster/state.js';
+import type { EventObject, EventRecorder } from '../event.js';
 import type { Change } from '../kernel/change.js';
-import { connectionKey } from '../kernel/connections.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
 import { isRepair, stillWanted } from '../kernel/repair.js';
 import type { Logger } from '../log.js';
+import type { MetricsFacts } from '../metrics/facts.js';
 import type { PlanContext } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import { routerAddress } from '../plan/addresses.js';
@@ -29,8 +30,11 @@ import { Backoff } from './backoff.js';
 import { ChangeLog } from './change-log.js';
 import { ClusterWatch, type StateStore } from './cluster-watch.js';
 import { ConditionLog } from './condition-log.js';
-import { DrainKeeper, type DrainFacts } from './drain.js';
+import { DrainWatch } from './drain-watch.js';
+import type { EventLog } from './event-log.js';
 import { gatherContext } from './gather.js';
+import type { Health } from './health.js';
+import { Instruments } from './instruments.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
 import { portReports, type StatusReport, type SyncReport } from './report.js';
@@ -44,17 +48,20 @@ export interface ControllerOptions {
   readonly localTasks: LocalTasks;
   readonly kernel: MeshKernel;
   readonly store: StateStore;
+  readonly eventLog: EventLog;
+  /** Tells the event log. */
+  readonly events: EventRecorder;
   readonly logger: Logger;
 }
 
-/** How often draining connections are counted, in milliseconds. */
-const drainCheckMilliseconds = 1_000;
 /** Hints from the kernel come in bursts: one look serves all of this time. */
 const kernelHintMilliseconds = 300;
 /** Our own changes come back as hints for so long. They are looked at too, somebody may have meddled meanwhile, but there is no hurry. */
 const echoMilliseconds = 1_000;
 const echoHintMilliseconds = 3_000;
 const kernelHint = 'kernel hint';
+/** Events that `status` shows. */
+const latestEvents = 10;
 /**
  * Kinds of reasons for which the kernel itself must be looked at. For all others what the last plan left there is known,
  * and only what the new plan changes is applied: in the middle of a rolling update a whole look comes too late.
@@ -63,7 +70,8 @@ const reasonsToLook: ReadonlySet<string> = new Set([kernelHint, 'resync', 'retry
 export class Controller {
   private readonly queue = new SyncQueue((reason, kinds) => this.syncSafely(reason, kinds));
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 30_000 });
-  private readonly drains = new DrainKeeper();
+  private readonly drains: DrainWatch;
+  private readonly instruments = new Instruments();
   private readonly conditions: ConditionLog;
   private readonly startedAt = new Date();
   private readonly changes: ChangeLog;
@@ -76,7 +84,6 @@ export class Controller {
   private lastContext: PlanContext | null = null;
   /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
   private shed: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
-  private drainTimer: NodeJS.Timeout | undefined;
   private lastSync: SyncReport | null = null;
   private syncs = 0;
   private failing = false;
@@ -84,39 +91,41 @@ export class Controller {
   private lastChangeAt = -Infinity;
 
   constructor(private readonly options: ControllerOptions) {
-    const { kernel, settings, logger } = options;
-    this.conditions = new ConditionLog(logger);
-    this.changes = new ChangeLog(logger);
-    this.cluster = new ClusterWatch({ ...options, onChange: (reason) => { this.onChange(reason); } });
+    const { kernel, settings, events, logger } = options;
+    this.conditions = new ConditionLog(events);
+    this.changes = new ChangeLog({ node: options.node.name, events, logger });
+    this.cluster = new ClusterWatch({ ...options, onChange: (reason, changedAt) => { this.onClusterChange(reason, changedAt); } });
+    this.drains = new DrainWatch({ nodeId: options.node.id, cluster: this.cluster, kernel, events, ports: () => this.currentPlan?.ports ?? [], onEnded: () => { this.queue.request('drained'); } });
     this.peers = new PeerWatch({
       probe: kernel.probe(),
       timeoutMilliseconds: settings.peerTimeoutMilliseconds,
+      events,
       logger,
       onChange: (what) => { this.onChange(what); },
     });
-    this.arrivals = new Arrivals({ nodeId: options.node.id, probe: kernel.probe(), logger, onChange: (what) => { this.onChange(what); } });
+    this.arrivals = new Arrivals({ nodeId: options.node.id, probe: kernel.probe(), events, onChange: (what) => { this.onChange(what); } });
   }
 
   /** Runs until the signal aborts, then ends the sync at hand and resolves. The kernel keeps what it has. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, kernel, logger } = this.options;
-    logger.info('Started', { node: this.options.node.name, source: source.description, version: this.options.version });
+    const { source, kernel, events, version } = this.options;
+    events.normal('Started', this.self, `routemesh ${version} started`, { source: source.description });
     kernel.watch((what) => this.onKernelChange(what));
     this.peers.start();
     await this.cluster.follow(signal);
     await this.queue.close();
-    clearTimeout(this.drainTimer);
+    this.drains.close();
     this.peers.close();
     this.arrivals.close();
     kernel.close();
-    logger.info('Stopped; the mesh goes on as it is programmed');
+    events.normal('Stopped', this.self, 'stopped; the mesh goes on as it is programmed');
   }
 
   report(): StatusReport {
     return {
       version: this.options.version,
       node: this.options.node,
-      programmed: this.lastSync !== null && this.lastSync.failures.length === 0,
+      programmed: this.isProgrammed(),
       startedAt: this.startedAt.toISOString(),
       uptimeSeconds: Math.floor((Date.now() - this.startedAt.getTime()) / 1_000),
       source: this.cluster.report(),
@@ -127,7 +136,35 @@ export class Controller {
       peers: this.peers.reports(),
       ports: portReports(this.currentPlan?.ports ?? [], this.options.kernel),
       conditions: this.conditions.list(),
+      events: this.options.eventLog.latest(latestEvents),
     };
+  }
+
+  /** One look at IPVS for all of it. */
+  async metrics(): Promise<MetricsFacts> {
+    const { version, node, source, eventLog, kernel } = this.options;
+    return {
+      version,
+      node: node.name,
+      programmed: this.isProgrammed(),
+      source: { available: this.cluster.report().available, relay: source.relay ?? null },
+      queueDepth: this.queue.depth,
+      drainingTasks: this.drains.count,
+      instruments: this.instruments,
+      changes: this.changes.changes(),
+      repairs: this.changes.repairs(),
+      conditions: this.conditions.list(),
+      events: eventLog.totals(),
+      nodes: this.cluster.state?.nodes ?? [],
+      peers: this.peers.reports(),
+      // After the plan was taken: what is planned meanwhile has its turn at the next scrape.
+      ports: this.currentPlan?.ports ?? [],
+      statistics: await kernel.statistics(),
+    };
+  }
+
+  health(): Health {
+    return this.instruments.health(this.options.settings.resyncMilliseconds);
   }
 
   clusterState(): ClusterState | null {
@@ -136,6 +173,19 @@ export class Controller {
 
   nodePlan(): NodePlan | null {
     return this.currentPlan;
+  }
+
+  private get self(): EventObject {
+    return { kind: 'node', name: this.options.node.name };
+  }
+
+  private isProgrammed(): boolean {
+    return this.lastSync !== null && this.lastSync.failures.length === 0;
+  }
+
+  private onClusterChange(reason: string, changedAt: readonly number[]): void {
+    this.instruments.heard(changedAt);
+    this.onChange(reason);
   }
 
   /** The cluster, this node's tasks, or which peers and which of their tasks answer. */
@@ -153,16 +203,18 @@ export class Controller {
   }
 
   private async syncSafely(reason: string, kinds: ReadonlySet<string>): Promise<void> {
-    const began = performance.now();
+    const running = this.instruments.begin();
     // This look serves what was hinted at before it.
     const mustLook = [...kinds].some((kind) => reasonsToLook.has(kind));
     if (mustLook) this.queue.cancel(kernelHint);
     let result: ApplyResult = { applied: [], failed: [] };
     let broken: Error | null = null;
+    const isFull = mustLook || this.lastApplied === null;
     try {
       const { state } = this.cluster;
       const localTasks = this.cluster.tasks();
       if (state === null || localTasks === null) {
+        running.abandon();
         this.conditions.replace(this.cluster.conditions());
         return;
       }
@@ -171,12 +223,13 @@ export class Controller {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
     }
-    this.finish(reason, performance.now() - began, result, broken);
+    const milliseconds = running.end(isFull ? 'full' : 'incremental', broken === null && result.failed.length === 0);
+    this.finish(reason, milliseconds, result, broken);
   }
 
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string, mustLook: boolean): Promise<ApplyResult> {
     const { settings, node, kernel, logger } = this.options;
-    const served = this.drains.apply(state, this.drainFacts(localTasks));
+    const served = this.drains.apply(state, localTasks);
     const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks, ...this.unanswering() }, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
@@ -213,11 +266,12 @@ export class Controller {
    * it then is lost; a dead peer answers nothing at all.
    */
   private shedAtOnce(): void {
+    const began = performance.now();
     const { state } = this.cluster;
     const localTasks = this.cluster.tasks();
     if (state === null || localTasks === null || this.lastApplied === null || this.lastContext === null) return;
     const { kernel } = this.options;
-    const served = this.drains.apply(state, this.drainFacts(localTasks));
+    const served = this.drains.apply(state, localTasks);
     const alive = new Map([...this.lastContext.localTasks].filter(([id]) => localTasks.has(id)));
     const soon = plan(served, { ...this.lastContext, localTasks: alive, ...this.unanswering() });
     const already = this.shed?.changes ?? [];
@@ -225,37 +279,11 @@ export class Controller {
       .differenceFrom(this.lastApplied, soon)
       .filter((change): change is IpvsChange => change.kind === 'ipvs' && change.action !== 'add' && !already.some((done) => isSame(done, change)));
     this.shed = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
+    if (urgent.length > 0) this.instruments.urgent(performance.now() - began);
   }
 
   private unanswering(): Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> {
     return { deadPeers: this.peers.dead(), unreachedTasks: this.arrivals.unreached() };
-  }
-
-  private drainFacts(localTasks: ReadonlyMap<string, LocalTask>): DrainFacts {
-    return {
-      now: performance.now(),
-      isAlive: (task) => (task.nodeId === this.options.node.id ? localTasks.has(task.id) : this.mayLiveElsewhere(task)),
-      connectionsOf: (task) => this.connectionsOf(task),
-    };
-  }
-
-  /**
-   * A task of another node that has left the state: while its service is there, it has ended, or it would be in it. A
-   * service that was removed takes its tasks out of the state at once, and they stop in their own time.
-   */
-  private mayLiveElsewhere(task: Task): boolean {
-    const { state } = this.cluster;
-    return state !== null && !state.services.some(({ id }) => id === task.serviceId);
-  }
-
-  /** Counts draining connections from time to time, which costs little, and syncs only when a drain has come to its end. */
-  private watchDrains(): void {
-    clearTimeout(this.drainTimer);
-    if (this.drains.draining().length === 0) return;
-    this.drainTimer = setTimeout(() => {
-      if (this.drains.hasEnded(this.drainFacts(this.cluster.tasks() ?? new Map()))) this.queue.request('drained');
-      else this.watchDrains();
-    }, drainCheckMilliseconds);
   }
 
   private finish(reason: string, milliseconds: number, { applied, failed }: ApplyResult, broken: Error | null): void {
@@ -275,24 +303,19 @@ export class Controller {
 
     if (this.failing) {
       const wait = this.backoff.next();
-      this.options.logger[isNews ? 'error' : 'debug']('The kernel is not yet as planned; trying again', { waitMilliseconds: wait, failures: failures.length, error: broken ?? failures[0] });
+      this.tellRetry(isNews, wait, failures);
       this.queue.requestAfter(wait, 'retry');
     } else {
       this.backoff.reset();
       this.queue.cancel('retry');
     }
-    this.watchDrains();
+    this.drains.watch();
     this.queue.requestAfter(this.options.settings.resyncMilliseconds, 'resync');
   }
 
-  /** Connections of all of a task's real servers; null where there is none. */
-  private connectionsOf(task: Task): number | null {
-    const counts = this.options.kernel.connections();
-    const own = (this.currentPlan?.ports ?? []).flatMap((port) =>
-      port.backends.filter((backend) => backend.taskId === task.id).map((backend) => counts.get(connectionKey(port.fwmark, backend.address, backend.port))),
-    );
-    const known = own.filter((count) => count !== undefined);
-    return known.length === 0 ? null : known.reduce((sum, { active, inactive }) => sum + active + inactive, 0);
+  private tellRetry(isNews: boolean, waitMilliseconds: number, failures: readonly string[]): void {
+    const message = `the kernel is not yet as planned (${failures.length} failures); it is tried again`;
+    this.options.events[isNews ? 'warning' : 'warningAgain']('Retrying', this.self, message, { waitMilliseconds, error: failures[0] });
   }
 
   private syncFailed(message: string): Condition {

@@ -20,6 +20,14 @@ export interface DrainFacts {
   connectionsOf(task: Task): number | null;
 }
 
+/** Told of each drain once. */
+export interface DrainListener {
+  onBegan(task: Task): void;
+  onEnded(task: Task, end: DrainEnd): void;
+}
+
+export type DrainEnd = 'no connections left' | 'task gone' | 'takes connections again' | 'time is up';
+
 interface Drain {
   readonly task: Task;
   readonly service: Service;
@@ -31,6 +39,8 @@ interface Drain {
 export class DrainKeeper {
   private readonly drains = new Map<string, Drain>();
   private previous: ClusterState | null = null;
+
+  constructor(private readonly listener: DrainListener = { onBegan: () => undefined, onEnded: () => undefined }) {}
 
   /** The state with draining tasks at weight 0 and without those whose drain is over. */
   apply(state: ClusterState, facts: DrainFacts): ClusterState {
@@ -57,7 +67,7 @@ export class DrainKeeper {
 
   /** Has any drain come to its end, so that a sync would change something? */
   hasEnded(facts: DrainFacts): boolean {
-    return [...this.drains.values()].some((drain) => !drain.over && (isOver(drain, facts) || !facts.isAlive(drain.task)));
+    return [...this.drains.values()].some((drain) => !drain.over && (endOf(drain, facts) !== null || !facts.isAlive(drain.task)));
   }
 
   /** Ids of tasks that are being drained and still programmed. */
@@ -82,7 +92,9 @@ export class DrainKeeper {
   }
 
   private start(task: Task, service: Service, now: number): void {
-    if (!this.drains.has(task.id)) this.drains.set(task.id, { task, service, since: now, over: false });
+    if (this.drains.has(task.id)) return;
+    this.drains.set(task.id, { task, service, since: now, over: false });
+    this.listener.onBegan(task);
   }
 
   private end(state: ClusterState, facts: DrainFacts): void {
@@ -93,18 +105,23 @@ export class DrainKeeper {
       const gone = task === undefined && (!facts.isAlive(drain.task) || drain.over);
       if (cameBack || gone) {
         this.drains.delete(id);
+        if (!drain.over) this.listener.onEnded(drain.task, cameBack ? 'takes connections again' : 'task gone');
       } else if (!drain.over) {
-        drain.over = isOver(drain, facts);
-        if (drain.over && task === undefined) this.drains.delete(id);
+        const end = endOf(drain, facts);
+        if (end === null) continue;
+        drain.over = true;
+        if (task === undefined) this.drains.delete(id);
+        this.listener.onEnded(drain.task, end);
       }
     }
   }
 }
 
-function isOver(drain: Drain, facts: DrainFacts): boolean {
+function endOf(drain: Drain, facts: DrainFacts): DrainEnd | null {
   const age = facts.now - drain.since;
   // In the very sync that begins the drain, the weight has not reached the kernel: no count is final yet.
-  return (age > 0 && facts.connectionsOf(drain.task) === 0) || age >= grace(drain.service);
+  if (age > 0 && facts.connectionsOf(drain.task) === 0) return 'no connections left';
+  return age >= grace(drain.service) ? 'time is up' : null;
 }
 
 /** The longest that any port of the service asks for. */

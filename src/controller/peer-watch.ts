@@ -4,6 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { Condition } from '../cluster/condition.js';
+import type { EventRecorder } from '../event.js';
 import type { Logger } from '../log.js';
 import { vxlan } from '../plan/devices.js';
 import type { Peer } from '../plan/peers.js';
@@ -13,6 +14,7 @@ import { PeerHealth, type PeerVerdict } from './peer-health.js';
 export interface PeerWatchOptions {
   readonly probe: PeerProbe;
   readonly timeoutMilliseconds: number;
+  readonly events: EventRecorder;
   readonly logger: Logger;
   /** Which peers are dead has changed. */
   readonly onChange: (what: string) => void;
@@ -26,19 +28,31 @@ export interface PeerReport extends PeerVerdict {
   readonly name: string;
   readonly address: string;
   readonly router: string;
+  /** Questions asked, and those among them that nobody answered in time, since the peer is watched. */
+  readonly probes: { readonly sent: number; readonly lost: number };
 }
 
 interface Watched {
   peer: Peer;
   readonly health: PeerHealth;
+  sent: number;
+  lost: number;
+}
+
+interface Question {
+  readonly at: number;
+  readonly watched: Watched;
 }
 
 /** Questions in each timeout. */
 const questions = 5;
+/** A question that so many timeouts have not answered is lost. */
+const patience = 10;
 
 export class PeerWatch {
   private readonly watched = new Map<string, Watched>();
-  private readonly asked = new Map<string, number>();
+  /** By `<router address> <sequence>`, in the order of time. */
+  private readonly asked = new Map<string, Question>();
   private readonly interval: number;
   private readonly now: () => number;
   private router: string | null = null;
@@ -73,7 +87,7 @@ export class PeerWatch {
       const watched = this.watched.get(peer.id);
       // Under another address it is another machine, for all that we know.
       if (watched?.peer.router === peer.router) watched.peer = peer;
-      else this.watched.set(peer.id, { peer, health: new PeerHealth({ timeoutMilliseconds: this.options.timeoutMilliseconds }, this.now()) });
+      else this.watched.set(peer.id, { peer, health: new PeerHealth({ timeoutMilliseconds: this.options.timeoutMilliseconds }, this.now()), sent: 0, lost: 0 });
     }
   }
 
@@ -83,7 +97,7 @@ export class PeerWatch {
   }
 
   reports(): PeerReport[] {
-    return [...this.watched.values()].map(({ peer: { id, name, address, router }, health }) => ({ id, name, address, router, ...health.verdict(this.now()) }));
+    return [...this.watched.values()].map(({ peer: { id, name, address, router }, health, sent, lost }) => ({ id, name, address, router, ...health.verdict(this.now()), probes: { sent, lost } }));
   }
 
   /** `node`: this one, which says so when it is the one cut off. */
@@ -122,15 +136,17 @@ export class PeerWatch {
   /** False: nothing could be sent, which says nothing about the peers. */
   private ask(now: number): boolean {
     if (this.router === null || this.watched.size === 0) return true;
-    for (const [question, at] of this.asked) if (now - at > 10 * this.options.timeoutMilliseconds) this.asked.delete(question);
+    this.giveUp(now);
     let sent = 0;
-    for (const { peer } of this.watched.values()) {
+    for (const watched of this.watched.values()) {
+      const { peer } = watched;
       this.sequence = (this.sequence + 1) & 0xffff;
       const question = `${peer.router} ${this.sequence}`;
-      this.asked.set(question, now);
+      this.asked.set(question, { at: now, watched });
       try {
         this.options.probe.send(this.router, peer.router, this.sequence, (source, sequence) => { this.answered(source, sequence); });
         sent += 1;
+        watched.sent += 1;
       } catch (error) {
         this.asked.delete(question);
         this.options.logger.debug('A peer could not be asked whether it is there', { peer: peer.name, error });
@@ -139,9 +155,18 @@ export class PeerWatch {
     return sent > 0;
   }
 
+  /** Questions that are too old to be answered. */
+  private giveUp(now: number): void {
+    for (const [key, { at, watched }] of this.asked) {
+      if (now - at <= patience * this.options.timeoutMilliseconds) break;
+      this.asked.delete(key);
+      watched.lost += 1;
+    }
+  }
+
   private answered(source: string, sequence: number): void {
     const question = `${source} ${sequence}`;
-    const askedAt = this.asked.get(question);
+    const askedAt = this.asked.get(question)?.at;
     if (askedAt === undefined) return;
     this.asked.delete(question);
     for (const { peer, health } of this.watched.values()) if (peer.router === source) health.answered(this.now(), askedAt);
@@ -154,9 +179,10 @@ export class PeerWatch {
     for (const [id, { peer, health }] of this.watched) {
       if (dead.has(id) === before.has(id)) continue;
       const { silentMilliseconds } = health.verdict(this.now());
-      const details = { peer: peer.name, address: peer.address, silentMilliseconds: silentMilliseconds === null ? null : Math.round(silentMilliseconds) };
-      if (dead.has(id)) this.options.logger.warn('A peer does not answer; its tasks get no new connections', details);
-      else this.options.logger.info('A peer answers again', details);
+      const object = { kind: 'node', name: peer.name } as const;
+      const details = { address: peer.address, silentMilliseconds: silentMilliseconds === null ? null : Math.round(silentMilliseconds) };
+      if (dead.has(id)) this.options.events.warning('PeerUnreachable', object, `${peer.address} does not answer over the fabric; its tasks get no new connections from here until it does`, details);
+      else this.options.events.normal('PeerReturned', object, `${peer.address} answers over the fabric again`, details);
       this.options.onChange(`${peer.name} ${dead.has(id) ? 'does not answer' : 'answers again'}`);
     }
   }

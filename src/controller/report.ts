@@ -1,6 +1,7 @@
 /** What a running controller says of itself: the body of `GET /status`, and all that `routemesh status` knows. */
 import type { Condition, ConditionReason } from '../cluster/condition.js';
 import type { ClusterNode } from '../cluster/state.js';
+import type { MeshEvent } from '../event.js';
 import type { Kind } from '../kernel/change.js';
 import { connectionKey } from '../kernel/connections.js';
 import type { Backend, ServedPort } from '../plan/node-plan.js';
@@ -35,6 +36,8 @@ export interface StatusReport {
   /** Sorted by protocol, then published number. */
   readonly ports: readonly PortReport[];
   readonly conditions: readonly Condition[];
+  /** The latest few, the newest last; `GET /events` has all. */
+  readonly events: readonly MeshEvent[];
 }
 
 export interface SyncReport {

@@ -18,6 +18,11 @@ export class SyncQueue {
   /** `sync` gets the reasons for which it runs, joined, and their kinds; it must not reject. */
   constructor(private readonly sync: (reason: string, kinds: ReadonlySet<string>) => Promise<void>) {}
 
+  /** Number of reasons that wait for a sync; the running one's are not among them. */
+  get depth(): number {
+    return this.waiting?.size ?? 0;
+  }
+
   /** Look again, as soon as the running sync is over. */
   request(reason: string, kind = reason): void {
     if (this.closed) return;

@@ -25,6 +25,7 @@ import { portsHeldByOthers } from './ports-held-by-others.js';
 import type { Outcome } from './reconciler.js';
 import { reconcilers, type ChangeByKind, type KernelChange } from './reconcilers.js';
 import { emptyState, type PlaceState } from './state.js';
+import { readStatistics, type KernelStatistics } from './statistics.js';
 import { resolveTaskNamespace } from './task-namespace.js';
 import { findTasks } from './task-search.js';
 import { taskNamespacesWithTraces } from './traces.js';
@@ -126,6 +127,11 @@ export class Engine {
   /** By `<fwmark> <address>:<port>`. Empty where there is no sandbox yet. */
   connections(): ReadonlyMap<string, ConnectionCount> {
     return connectionCounts(this.machine.open('sandbox'));
+  }
+
+  /** What IPVS has counted, read once. Empty where there is no sandbox yet. */
+  statistics(): Promise<KernelStatistics> {
+    return readStatistics(() => this.machine.open('sandbox'));
   }
 
   /** Asks peers whether they are there, from the sandbox. */

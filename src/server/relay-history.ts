@@ -20,14 +20,19 @@ export class RelayHistory {
   private length = 0;
   private readonly watchers = new Set<(line: string) => void>();
 
+  /** The revision of the state that is told; 0 before the first. */
+  get latest(): number {
+    return this.revision;
+  }
+
   /** The manager's own source told this state: it answers. */
-  publish(state: ClusterState): void {
+  publish(state: ClusterState, changedAt: readonly number[] = []): void {
     const before = this.state;
     if (before === null || !isDeepStrictEqual(before, state)) {
       this.revision += 1;
       this.state = state;
       this.listing = null;
-      if (before !== null) this.remember(asLine(changeBetween(before, state, this.revision)));
+      if (before !== null) this.remember(asLine(changeBetween(before, state, this.revision, changedAt)));
     }
     this.setAvailable(true);
   }

@@ -1,8 +1,10 @@
 /** Opens, moves, renews and closes the relay of a node, as its part in the cluster and its certificate change. */
 import type { Credentials } from '../cluster/relay/certificates.js';
 import type { CredentialStore } from '../cluster/relay/credential-store.js';
+import type { RelayFacts } from '../cluster/source.js';
 import type { ClusterState } from '../cluster/state.js';
 import type { Publisher } from '../cluster/swarm/publisher.js';
+import type { EventObject, EventRecorder } from '../event.js';
 import type { Logger } from '../log.js';
 import { RelayHistory } from './relay-history.js';
 import { startRelayServer, type RelayServer } from './relay-server.js';
@@ -10,6 +12,7 @@ import { startRelayServer, type RelayServer } from './relay-server.js';
 export interface RelayPublisherOptions {
   readonly port: number;
   readonly credentials: CredentialStore;
+  readonly events: EventRecorder;
   readonly logger: Logger;
 }
 
@@ -33,8 +36,12 @@ export class RelayPublisher implements Publisher {
     return `relay on ${address} (${followers} ${followers === 1 ? 'follower' : 'followers'})`;
   }
 
-  publish(state: ClusterState): void {
-    this.history.publish(state);
+  get facts(): RelayFacts | null {
+    return this.server === null ? null : { part: 'serves', revision: this.history.latest, followers: this.server.followers };
+  }
+
+  publish(state: ClusterState, changedAt: readonly number[] = []): void {
+    this.history.publish(state, changedAt);
   }
 
   setUnavailable(): void {
@@ -85,7 +92,7 @@ export class RelayPublisher implements Publisher {
   }
 
   private async open(address: string, credentials: Credentials): Promise<void> {
-    const { port, logger } = this.options;
+    const { port, events, logger } = this.options;
     try {
       this.server = await startRelayServer({ address, port, credentials, history: this.history, logger });
     } catch (error) {
@@ -95,18 +102,22 @@ export class RelayPublisher implements Publisher {
     this.servedAddress = address;
     this.used = credentials;
     this.trouble = null;
-    logger.info('Serving the relay', { address: this.server.address });
+    events.normal('RelayServed', relay(this.server.address), 'served to the other nodes of the cluster');
   }
 
   private async close(): Promise<void> {
     const { server } = this;
     this.server = null;
     await server?.close();
-    this.options.logger.info('The relay is closed', { address: this.servedAddress });
+    this.options.events.normal('RelayClosed', relay(`${this.servedAddress}:${this.options.port}`), 'closed');
   }
 
   private tellTrouble(trouble: string): void {
-    if (trouble !== this.trouble) this.options.logger.warn('The relay can’t be served yet', { error: trouble });
+    if (trouble !== this.trouble) this.options.events.warning('RelayNotServed', relay(`${this.wanted}:${this.options.port}`), `can't be served yet: ${trouble}`);
     this.trouble = trouble;
   }
+}
+
+function relay(name: string): EventObject {
+  return { kind: 'relay', name };
 }

@@ -12,7 +12,7 @@ export function statusReport(different: Partial<StatusReport> = {}): StatusRepor
     lastSync: { at: '2026-01-01T12:02:58.000Z', durationMilliseconds: 18, reason: 'resync', changes: 0, failures: [] },
     syncs: 1203,
     repairs: { iptables: 2, ipvs: 1 },
-    peers: [{ id: 'n2', name: 'node2', address: '192.168.56.12', router: '100.104.56.12', state: 'dead', silentMilliseconds: 12_000, roundTripMilliseconds: 0.4 }],
+    peers: [{ id: 'n2', name: 'node2', address: '192.168.56.12', router: '100.104.56.12', state: 'dead', silentMilliseconds: 12_000, roundTripMilliseconds: 0.4, probes: { sent: 600, lost: 60 } }],
     nodes: [
       { id: 'n1', name: 'node1', address: '192.168.56.11', ready: true },
       { id: 'n2', name: 'node2', address: '192.168.56.12', ready: false },
@@ -32,6 +32,7 @@ export function statusReport(different: Partial<StatusReport> = {}): StatusRepor
       },
     ],
     conditions: [],
+    events: [],
     ...different,
   };
 }

@@ -17,6 +17,7 @@ import { silentLogger, type Logger } from '../../log.js';
 import { Alarm } from '../alarm.js';
 import type { ClusterListener, ClusterSource } from '../source.js';
 import { Teller } from '../teller.js';
+import { changeTimes } from './change-times.js';
 import { DockerClient } from './client.js';
 import { look, PendingLook, type LookScope } from './cluster-cache.js';
 import { convertCluster } from './convert.js';
@@ -198,7 +199,7 @@ class DockerFollower {
     this.raw = raw;
     const { state, notes } = convertCluster(raw);
     this.tellNotes(notes);
-    this.teller.tell(state, reason);
+    this.teller.tell(state, reason, () => changeTimes(this.teller.lastState, state, raw));
   }
 
   /** Each note once, until it is over. */

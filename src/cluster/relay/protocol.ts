@@ -24,6 +24,9 @@ export const silenceMilliseconds = 10_000;
 export const longestState = 128 * 1024 * 1024;
 export const longestLine = 32 * 1024 * 1024;
 
+/** Times of changes that go with one line. */
+export const mostChangeTimes = 1_000;
+
 const lists = ['nodes', 'services', 'tasks'] as const;
 
 const epochSchema = z.string().regex(/^[0-9a-f]{32}$/);
@@ -39,6 +42,8 @@ const changeSchema = z.strictObject({
   removed: z.strictObject({ nodes: idList, services: idList, tasks: idList }),
   /** Conditions have no id: they come whole where they changed. */
   conditions: z.array(conditionSchema).exactOptional(),
+  /** When what has changed was changed, in milliseconds since 1970, as far as Docker tells: for measuring, not for serving. */
+  changedAt: z.array(z.int().min(0)).max(mostChangeTimes).exactOptional(),
 });
 
 const heartbeatSchema = z.strictObject({ type: z.literal('heartbeat'), revision: revisionSchema, available: z.boolean() });
@@ -82,7 +87,7 @@ function check<Value>(schema: z.ZodType<Value>, text: string, what: string): Val
 }
 
 /** What leads from one state to the next. */
-export function changeBetween(before: ClusterState, after: ClusterState, revision: number): Change {
+export function changeBetween(before: ClusterState, after: ClusterState, revision: number, changedAt: readonly number[] = []): Change {
   const parts = lists.map((list) => [list, difference<{ readonly id: string }>(before[list], after[list])] as const);
   return {
     type: 'change',
@@ -90,6 +95,7 @@ export function changeBetween(before: ClusterState, after: ClusterState, revisio
     changed: Object.fromEntries(parts.map(([list, { changed }]) => [list, changed])) as unknown as Change['changed'],
     removed: Object.fromEntries(parts.map(([list, { removed }]) => [list, removed])) as unknown as Change['removed'],
     ...(isDeepStrictEqual(before.conditions, after.conditions) ? {} : { conditions: [...after.conditions] }),
+    ...(changedAt.length === 0 ? {} : { changedAt: changedAt.slice(-mostChangeTimes).map(Math.round) }),
   };
 }
 

@@ -8,8 +8,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from '../../controller/backoff.js';
-import type { Logger } from '../../log.js';
-import type { ClusterListener, ClusterSource } from '../source.js';
+import type { EventRecorder } from '../../event.js';
+import type { ClusterListener, ClusterSource, RelayFacts } from '../source.js';
 import type { ClusterState } from '../state.js';
 import { Teller } from '../teller.js';
 import type { Credentials } from './certificates.js';
@@ -21,7 +21,7 @@ export interface RelaySourceOptions {
   readonly managers: () => readonly Manager[];
   /** Throws CertificateError where there are none. */
   readonly credentials: () => Credentials;
-  readonly logger: Logger;
+  readonly events: EventRecorder;
   /** A manager itself has a state as good as that of another whose Docker does not answer either. */
   readonly onlyAvailable?: boolean;
   readonly patience?: Partial<RelayPatience>;
@@ -34,6 +34,9 @@ export function relaySource(options: RelaySourceOptions): ClusterSource {
   return {
     get description() {
       return follower?.description ?? 'relay of the managers';
+    },
+    get relay() {
+      return follower?.facts ?? null;
     },
     read: (signal) => readOnce(options, patience, signal),
     follow: (listener, signal) => {
@@ -101,6 +104,10 @@ class RelayFollower {
   get description(): string {
     if (this.following === null || this.position === null) return 'relay of the managers';
     return `relay of ${nameOfManager(this.following)}, revision ${this.position.revision}`;
+  }
+
+  get facts(): RelayFacts | null {
+    return this.following === null || this.position === null ? null : { part: 'follows', revision: this.position.revision, followers: 0 };
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -210,17 +217,17 @@ class RelayFollower {
     if (line.revision !== position.revision + 1) throw new ProtocolError(`it sent revision ${line.revision}, expected ${position.revision + 1}`);
     const state = applyChange(position.state, line);
     this.position = { ...position, revision: line.revision, state };
-    this.tell(manager, state, 'relay');
+    this.tell(manager, state, 'relay', line.changedAt);
   }
 
-  private tell(manager: Manager, state: ClusterState, reason: string): void {
+  private tell(manager: Manager, state: ClusterState, reason: string, changedAt: readonly number[] = []): void {
     if (this.following !== manager) {
       this.following = manager;
-      this.options.logger.info('Following a manager’s relay', { manager: nameOfManager(manager) });
+      this.options.events.normal('RelayFollowed', { kind: 'relay', name: nameOfManager(manager) }, 'followed from now on');
       this.refused.delete(manager.nodeId);
       this.silent.delete(manager.nodeId);
     }
-    this.teller.tell(state, reason);
+    this.teller.tell(state, reason, () => changedAt);
   }
 
   private leave(manager: Manager, error: Error): void {
@@ -229,6 +236,6 @@ class RelayFollower {
     if (error instanceof SilenceError) this.silent.add(manager.nodeId);
     if (this.refused.get(manager.nodeId) === error.message) return;
     this.refused.set(manager.nodeId, error.message);
-    this.options.logger[error instanceof ProtocolError ? 'error' : 'warn']('A manager’s relay is left', { error });
+    this.options.events.warning('RelayLeft', { kind: 'relay', name: nameOfManager(manager) }, error.message);
   }
 }

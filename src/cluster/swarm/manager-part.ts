@@ -2,6 +2,7 @@
  * A manager's part: its own Docker is the source, and what it tells goes to the other nodes as well. While it fails
  * (no quorum, hung, stopped) for longer than a moment, other managers are followed, where one's Docker answers.
  */
+import type { EventRecorder } from '../../event.js';
 import type { Logger } from '../../log.js';
 import type { ClusterSource } from '../source.js';
 import type { Teller } from '../teller.js';
@@ -13,6 +14,7 @@ export interface ManagerPartOptions {
   readonly others: ClusterSource;
   readonly publisher: Publisher;
   readonly teller: Teller;
+  readonly events: EventRecorder;
   readonly logger: Logger;
   readonly patienceMilliseconds: number;
 }
@@ -37,12 +39,12 @@ export class ManagerPart {
     try {
       await docker.follow(
         {
-          onState: (state, reason) => {
+          onState: (state, reason, changedAt) => {
             if (signal.aborted) return;
             this.failure = null;
             this.leaveOthers();
-            publisher.publish(state);
-            teller.tell(state, reason);
+            publisher.publish(state, changedAt);
+            teller.tell(state, reason, () => changedAt ?? []);
           },
           onUnavailable: (error) => {
             if (signal.aborted) return;
@@ -62,18 +64,18 @@ export class ManagerPart {
   }
 
   private followOthers(signal: AbortSignal): void {
-    const { others, teller, logger } = this.options;
+    const { others, teller, events, logger } = this.options;
     const ending = new AbortController();
     this.others = ending;
     const over = AbortSignal.any([signal, ending.signal]);
     others
       .follow(
         {
-          onState: (state, reason) => {
+          onState: (state, reason, changedAt) => {
             if (over.aborted) return;
-            if (!this.othersAnswer) logger.info('This manager’s own Docker does not answer; it follows another manager', { error: this.failure });
+            if (!this.othersAnswer) events.warning('OtherManagerFollowed', { kind: 'source', name: others.description }, `followed, because this manager’s own Docker does not answer: ${this.failure?.message ?? ''}`);
             this.othersAnswer = true;
-            teller.tell(state, reason);
+            teller.tell(state, reason, () => changedAt ?? []);
           },
           onUnavailable: () => {
             if (over.aborted) return;

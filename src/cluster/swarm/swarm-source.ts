@@ -8,11 +8,12 @@
  * - A node that became another one (it left its Swarm and joined anew) must start again: everything of it is another's.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { EventRecorder } from '../../event.js';
 import type { Logger } from '../../log.js';
 import { Alarm } from '../alarm.js';
 import type { SwarmInfo } from '../docker/swarm-info.js';
 import type { CredentialStore } from '../relay/credential-store.js';
-import type { ClusterListener, ClusterSource } from '../source.js';
+import type { ClusterListener, ClusterSource, RelayFacts } from '../source.js';
 import { Teller } from '../teller.js';
 import { ManagerPart } from './manager-part.js';
 import { membershipOf, NoSwarmError, type SwarmMembership } from './membership.js';
@@ -31,6 +32,7 @@ export interface SwarmSourceOptions {
   readonly publisher: Publisher;
   /** On which the relay is served; null: the one by which Swarm knows the node. */
   readonly relayAddress: string | null;
+  readonly events: EventRecorder;
   readonly logger: Logger;
   /** In milliseconds. */
   readonly intervals?: Partial<SwarmIntervals>;
@@ -59,6 +61,9 @@ export function swarmSource(options: SwarmSourceOptions): ClusterSource {
     get description() {
       return follower?.description ?? options.membership.role;
     },
+    get relay() {
+      return follower?.relay ?? null;
+    },
     read: async (signal) => {
       const { role, managers } = options.membership;
       if (role === 'manager') return options.docker.read(signal);
@@ -77,6 +82,7 @@ interface Part {
   readonly role: SwarmMembership['role'];
   readonly stop: AbortController;
   readonly description: () => string;
+  readonly relay: () => RelayFacts | null;
 }
 
 class SwarmFollower {
@@ -99,6 +105,10 @@ class SwarmFollower {
   get description(): string {
     const { role } = this.membership;
     return this.part === null ? role : `${role}: ${this.part.description()}`;
+  }
+
+  get relay(): RelayFacts | null {
+    return this.part?.relay() ?? null;
   }
 
   /** Rejects with NodeChangedError. */
@@ -142,7 +152,7 @@ class SwarmFollower {
     this.unclear = null;
     if (membership.nodeId !== this.membership.nodeId) throw new NodeChangedError(this.membership.nodeId, membership.nodeId);
     if (isDeepStrictEqual(membership, this.membership)) return;
-    if (membership.role !== this.membership.role) this.options.logger.info(`This node is a ${membership.role} now`, { node: membership.name });
+    if (membership.role !== this.membership.role) this.options.events.normal('RoleChanged', { kind: 'node', name: membership.name }, `is a ${membership.role} now`);
     this.membership = membership;
     this.options.remember(membership).catch((error: unknown) => {
       this.options.logger.warn('The node’s place in the Swarm could not be kept on disk', { error });
@@ -172,26 +182,27 @@ class SwarmFollower {
   }
 
   private beManager(): Part {
-    const { docker, publisher, logger } = this.options;
+    const { docker, publisher, events, logger } = this.options;
     const stop = new AbortController();
     const manager = new ManagerPart({
       docker,
       others: this.options.relay(() => this.membership.managers.filter(({ nodeId }) => nodeId !== this.membership.nodeId), true),
       publisher,
       teller: this.teller,
+      events,
       logger,
       patienceMilliseconds: this.intervals.patience,
     });
     this.start(manager.run(stop.signal), stop.signal);
-    return { role: 'manager', stop, description: () => `${manager.description}, ${publisher.description}` };
+    return { role: 'manager', stop, description: () => `${manager.description}, ${publisher.description}`, relay: () => publisher.facts };
   }
 
   private beWorker(): Part {
     const stop = new AbortController();
     const relay = this.options.relay(() => this.membership.managers, false);
     const listener: ClusterListener = {
-      onState: (state, reason) => {
-        if (!stop.signal.aborted) this.teller.tell(state, reason);
+      onState: (state, reason, changedAt) => {
+        if (!stop.signal.aborted) this.teller.tell(state, reason, () => changedAt ?? []);
       },
       onUnavailable: (error) => {
         if (stop.signal.aborted) return;
@@ -201,7 +212,7 @@ class SwarmFollower {
       },
     };
     this.start(relay.follow(listener, stop.signal), stop.signal);
-    return { role: 'worker', stop, description: () => relay.description };
+    return { role: 'worker', stop, description: () => relay.description, relay: () => relay.relay ?? null };
   }
 
   private start(running: Promise<void>, signal: AbortSignal): void {

@@ -29,6 +29,7 @@ function kernel(changes: readonly Change[], listening: readonly string[] = []): 
     apply: () => Promise.reject(new Error('plan must change nothing')),
     applyAtOnce: () => { throw new Error('plan must change nothing'); },
     connections: () => new Map(),
+    statistics: () => Promise.resolve({ ports: new Map(), realServers: new Map() }),
     watch: () => undefined,
     close: () => undefined,
   };

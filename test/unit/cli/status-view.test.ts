@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { plainColours } from '../../../src/cli/output.js';
 import { renderStatus } from '../../../src/cli/status-view.js';
 import type { Condition } from '../../../src/cluster/condition.js';
+import type { MeshEvent } from '../../../src/event.js';
 import type { StatusReport } from '../../../src/controller/report.js';
 import { statusReport } from '../status-report.js';
 
@@ -31,6 +32,19 @@ Published ports
   tcp/8080  web      web.1  node1  10.0.0.5:80       1       3        12
                      web.2  node1  10.0.0.6:80       0       -         -
 `);
+  });
+
+  it('ends with what happened last, one line each, the newest last', () => {
+    const events: MeshEvent[] = [
+      { sequence: 8, type: 'Normal', reason: 'DrainBegan', object: { kind: 'task', name: 'web.1' }, message: 'takes no new connections any more; those that it has may end', count: 1, firstTime: '2026-01-01T12:00:00.000Z', lastTime: '2026-01-01T12:00:00.000Z' },
+      { sequence: 9, type: 'Warning', reason: 'Repaired', object: { kind: 'kernel', name: 'sandbox' }, message: 'repaired: destination 10.0.0.5:80 of tcp/8080 (mark 0x61f90) weight 1', count: 3, firstTime: '2026-01-01T12:00:00.000Z', lastTime: '2026-01-01T12:02:48.000Z' },
+    ];
+    expect(render(statusReport({ events }))).toMatch(new RegExp(`\n\nLatest events\n${[
+      '       WHEN  REASON       OBJECT          MESSAGE',
+      '  3 min ago  DrainBegan   task web.1      takes no new connections any more; those that it has may end',
+      '   12 s ago  Repaired ×3  kernel sandbox  repaired: destination 10.0.0.5:80 of tcp/8080 (mark 0x61f90) weight 1',
+    ].join('\n').replace(/[()]/g, '\\$&')}\n$`));
+    for (const line of render(statusReport({ events }), 72).split('\n')) expect(line.length).toBeLessThanOrEqual(72);
   });
 
   it('does not call a node healthy that leaves a published port unserved', () => {

@@ -5,10 +5,13 @@ import type { ClusterState } from '../../../src/cluster/state.js';
 export class Recorder implements ClusterListener, LocalTasksListener {
   readonly log: string[] = [];
   readonly states: ClusterState[] = [];
+  /** Times of changes, in the order in which they were told. */
+  readonly changedAt: number[] = [];
   private readonly waiting = new Set<() => void>();
 
-  onState(state: ClusterState): void {
+  onState(state: ClusterState, _reason: string, changedAt: readonly number[] = []): void {
     this.states.push(state);
+    this.changedAt.push(...changedAt);
     const tasks = state.tasks.map(({ name, weight }) => `${name}*${weight}`).join(' ');
     this.write(`state: ${state.services.flatMap(({ ports }) => ports.map(({ published }) => published)).join(' ')} ${tasks}`.trim());
   }

@@ -56,6 +56,18 @@ describe('the layers of the configuration', () => {
     expect((await load({ flags: { relayPort: '4800' } })).relay.port).toBe(4800);
   });
 
+  it.each([
+    ['127.0.0.1:9798', '127.0.0.1', 9798],
+    ['9798', '127.0.0.1', 9798],
+    [':9798', '127.0.0.1', 9798],
+    ['0.0.0.0:9100', '0.0.0.0', 9100],
+  ])('tells the metrics over TCP on %s, and on loopback unless another address is named', async (metrics, address, port) => {
+    const settings = await load({ flags: { metrics } });
+    expect(settings.metrics).toEqual({ address, port });
+    expect(settings.reservedPorts).toEqual([...defaultSettings.reservedPorts, `tcp/${port}`]);
+    expect((await load({ file: `metrics: ${/^\d+$/.test(metrics) ? metrics : `"${metrics}"`}` })).metrics).toEqual({ address, port });
+  });
+
   it('reads the cluster from a file as soon as one is named', async () => {
     expect((await load({ flags: { clusterFile: '/etc/mesh.yaml' } })).source).toEqual({ kind: 'file', path: '/etc/mesh.yaml' });
   });
@@ -121,6 +133,7 @@ describe('values that reach the kernel', () => {
     'gatewaySubnet: 224.0.0.0/24', 'gatewaySubnet: 100.100.0.0/16', 'gatewaySubnet: "fd00::/64"', 'gatewaySubnet: 172.30.0.0/24 -j DROP',
     'reservedPorts: [tcp/0]', 'reservedPorts: [tcp/65536]', 'reservedPorts: [icmp/1]', 'reservedPorts: [22]', 'reservedPorts: tcp/22 udp/53',
     'relayPort: 0', 'relayPort: 65536', 'relayPort: 4798/tcp', 'relayAddress: h1', 'relayAddress: 0.0.0.0', 'relayKey: node.key',
+    'metrics: "127.0.0.1"', 'metrics: "localhost:9798"', 'metrics: "127.0.0.1:0"', 'metrics: 65536', 'metrics: "[::1]:9798"', 'metrics: "1.2.3:9798"', 'metrics: true',
     'resync: 999ms', 'resync: 2h', 'resync: -1s', 'controlSocket: run/x.sock', `controlSocket: /${'a'.repeat(107)}`, 'stateFolder: "/a\\0b"',
   ])('are refused before they get there: %j', async (file) => {
     expect(await problemsOf({ file })).toHaveLength(1);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import type { ClusterState } from '../../../src/cluster/state.js';
 import { Arrivals } from '../../../src/controller/arrivals.js';
-import { silentLogger } from '../../../src/log.js';
+import { silentEvents } from '../../../src/event.js';
 import { cluster, nodeId, port, service, task } from '../plan/fixtures.js';
 
 const here = task('web', 1);
@@ -33,7 +33,7 @@ beforeEach(() => {
       read: () => undefined,
       close: () => undefined,
     },
-    logger: silentLogger,
+    events: silentEvents,
     onChange: (what) => told.push(what),
     now: () => now,
   });

@@ -9,11 +9,13 @@ const two = task('web', 2);
 const both = cluster({ services: [web], tasks: [one, two] });
 
 let keeper: DrainKeeper;
+let told: string[];
 let alive: Set<string>;
 let connections: Map<string, number>;
 
 beforeEach(() => {
-  keeper = new DrainKeeper();
+  told = [];
+  keeper = new DrainKeeper({ onBegan: ({ name }) => told.push(`${name} begins`), onEnded: ({ name }, end) => told.push(`${name}: ${end}`) });
   alive = new Set([one.id, two.id]);
   connections = new Map();
 });
@@ -61,6 +63,42 @@ describe('a task that the cluster no longer wants', () => {
     at(100, oneAtZero);
     expect(at(200, both)).toEqual([['web.1', 1], ['web.2', 1]]);
     expect(keeper.draining()).toEqual([]);
+  });
+});
+
+describe('each drain is told once when it begins and once by what it ends', () => {
+  it('no connection is left', () => {
+    at(0, both);
+    connections.set(one.id, 3);
+    at(100, oneAtZero);
+    at(200, oneAtZero);
+    connections.set(one.id, 0);
+    for (const now of [300, 400, 500]) at(now, oneAtZero);
+    at(600, withoutOne);
+    expect(told).toEqual(['web.1 begins', 'web.1: no connections left']);
+  });
+
+  it('its time is up', () => {
+    at(0, both);
+    connections.set(one.id, 3);
+    for (const now of [100, 5_200, 5_300]) at(now, oneAtZero);
+    expect(told).toEqual(['web.1 begins', 'web.1: time is up']);
+  });
+
+  it('it comes back', () => {
+    at(0, both);
+    at(100, oneAtZero);
+    at(200, both);
+    expect(told).toEqual(['web.1 begins', 'web.1: takes connections again']);
+  });
+
+  it('it is gone', () => {
+    at(0, both);
+    connections.set(one.id, 3);
+    at(100, oneAtZero);
+    alive.delete(one.id);
+    at(200, withoutOne);
+    expect(told).toEqual(['web.1 begins', 'web.1: task gone']);
   });
 });
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { EventLog } from '../../../src/controller/event-log.js';
 import { PeerWatch } from '../../../src/controller/peer-watch.js';
+import { EventRecorder } from '../../../src/event.js';
 import { silentLogger } from '../../../src/log.js';
 import { peersOf } from '../../../src/plan/peers.js';
 
@@ -8,6 +10,7 @@ const { peers } = peersOf({ nodes, services: [], tasks: [], conditions: [] }, 'n
 
 /** A network in which some router addresses answer at once; time is told by hand. */
 function network() {
+  const events = new EventLog();
   const silent = new Set<string>();
   const changes: string[] = [];
   let now = 0;
@@ -16,6 +19,7 @@ function network() {
   let holdsBack = false;
   const watch = new PeerWatch({
     timeoutMilliseconds: 1_000,
+    events: new EventRecorder(events, silentLogger),
     logger: silentLogger,
     onChange: (what) => changes.push(what),
     now: () => now,
@@ -32,7 +36,7 @@ function network() {
   });
   watch.follow(peers, '100.104.56.11');
   return {
-    watch, silent, changes,
+    watch, silent, changes, events,
     breakOwnCable: (is: boolean) => { broken = is; },
     holdBack: (is: boolean) => { holdsBack = is; },
     pass: (milliseconds: number, step = 200) => { for (const end = now + milliseconds; now < end;) { now += step; watch.tick(); } },
@@ -49,14 +53,23 @@ describe('peers', () => {
     expect(watch.reports().map(({ name, state }) => `${name} ${state}`)).toEqual(['h2 alive', 'h3 alive']);
   });
 
+  it('have their questions counted, and those that nobody answered', () => {
+    const { watch, silent, pass } = network();
+    pass(2_000);
+    silent.add('100.104.56.13');
+    pass(20_000);
+    expect(watch.reports().map(({ name, probes }) => [name, probes])).toEqual([['h2', { sent: 110, lost: 0 }], ['h3', { sent: 110, lost: 49 }]]);
+  });
+
   it('one that falls silent is told within a second, and told again when it is back', () => {
-    const { watch, silent, changes, pass } = network();
+    const { watch, silent, changes, events, pass } = network();
     pass(2_000);
     silent.add('100.104.56.13');
     pass(1_000);
     expect(changes).toEqual(['h3 does not answer']);
     expect([...watch.dead()]).toEqual(['node3']);
     expect(watch.conditions(me).map(({ reason, object }) => [reason, object.name])).toEqual([['PeerUnreachable', 'h3']]);
+    expect(events.list().events.map(({ reason, object }) => `${reason} ${object.name}`)).toEqual(['PeerUnreachable h3']);
     silent.clear();
     pass(1_000);
     expect(changes).toEqual(['h3 does not answer', 'h3 answers again']);

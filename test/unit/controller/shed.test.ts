@@ -2,9 +2,11 @@ import { afterEach, expect, it } from '@jest/globals';
 import type { ClusterListener } from '../../../src/cluster/source.js';
 import type { ClusterNode, ClusterState } from '../../../src/cluster/state.js';
 import { Controller } from '../../../src/controller/controller.js';
+import { EventLog } from '../../../src/controller/event-log.js';
 import type { MeshKernel } from '../../../src/controller/mesh-kernel.js';
 import type { Change } from '../../../src/kernel/change.js';
 import { differenceOfPlans } from '../../../src/kernel/difference.js';
+import { silentEvents } from '../../../src/event.js';
 import { silentLogger } from '../../../src/log.js';
 import { defaultSettings } from '../../../src/settings.js';
 import { cluster, nodeId, port, service, task } from '../plan/fixtures.js';
@@ -35,6 +37,7 @@ function bed() {
     apply: (_plan, changes) => { note(changes.map(({ summary }) => summary).join('; ')); return Promise.resolve({ applied: changes, failed: [] }); },
     applyAtOnce: (changes) => { note(`at once: ${changes.map(({ summary }) => summary).join('; ')}`); return changes; },
     connections: () => new Map(),
+    statistics: () => Promise.resolve({ ports: new Map(), realServers: new Map() }),
     probe: () => ({
       send: (_source, destination, sequence, onReply) => { if (answering) onReply(destination, sequence); },
       read: () => undefined,
@@ -55,6 +58,8 @@ function bed() {
     },
     kernel,
     store: { load: () => Promise.resolve(null), save: () => Promise.resolve() },
+    eventLog: new EventLog(),
+    events: silentEvents,
     logger: silentLogger,
   });
   return {

@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EventLog } from '../../../src/controller/event-log.js';
 import type { StatusReport } from '../../../src/controller/report.js';
 import { silentLogger } from '../../../src/log.js';
 import { askController, NoControllerError } from '../../../src/server/control-client.js';
@@ -23,7 +24,7 @@ afterEach(async () => {
 });
 
 async function serve(report: StatusReport, facts: Partial<ControlFacts> = {}): Promise<void> {
-  server = await startControlServer(path, { report: () => report, state: () => null, plan: () => null, ...facts }, silentLogger);
+  server = await startControlServer(path, { report: () => report, state: () => null, plan: () => null, health: () => ({ alive: true }), metrics: () => Promise.resolve('up 1\n'), events: new EventLog(), ...facts }, silentLogger);
 }
 
 /** Speaks HTTP by hand: what a strange client may send. */
@@ -54,6 +55,16 @@ describe('the control socket', () => {
     await serve(statusReport({ programmed: false, lastSync: null }));
     expect(await askController(path, '/healthz')).toEqual({ alive: true });
     expect(await exchange('GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 503 .*"no sync has ended yet"/s);
+  });
+
+  it('is not alive while its loop is stuck in a sync: whoever watches over it must not be told that all is well', async () => {
+    await serve(statusReport(), { health: () => ({ alive: false, reason: 'a sync has been running for 130 s' }) });
+    expect(await exchange('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 503 .*"a sync has been running for 130 s"/s);
+  });
+
+  it('tells the metrics as Prometheus reads them, not as JSON', async () => {
+    await serve(statusReport());
+    expect(await exchange('GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 200 .*content-type: text\/plain; version=0.0.4.*\r\n\r\nup 1\n$/s);
   });
 
   it('says that there is no plan yet, instead of an empty one', async () => {

@@ -33,9 +33,11 @@ const root = protobuf.Root.fromJSON({
         networks: repeated(11, 'NetworkAttachment'),
       },
     },
-    Meta: { fields: { version: field(1, 'Version') } },
+    Meta: { fields: { version: field(1, 'Version'), updatedAt: field(3, 'Timestamp') } },
     Version: { fields: { index: field(1, 'uint64') } },
-    TaskStatus: { fields: { state: field(2, 'int32') } },
+    TaskStatus: { fields: { timestamp: field(1, 'Timestamp'), state: field(2, 'int32') } },
+    // google.protobuf.Timestamp
+    Timestamp: { fields: { seconds: field(1, 'int64'), nanos: field(2, 'int32') } },
     NetworkAttachment: { fields: { network: field(1, 'Network'), addresses: repeated(2, 'string') } },
     Network: { fields: { id: field(1, 'string') } },
   },
@@ -58,13 +60,18 @@ export function encodeTaskWatch(): Buffer {
   return Buffer.from(requestType.encode({ entries: [{ kind: 'task', action }] }).finish());
 }
 
+interface WatchedTime {
+  readonly seconds: number;
+  readonly nanos: number;
+}
+
 interface WatchedTask {
   readonly id: string;
-  readonly meta: { readonly version: { readonly index: number } | null } | null;
+  readonly meta: { readonly version: { readonly index: number } | null; readonly updatedAt: WatchedTime | null } | null;
   readonly serviceId: string;
   readonly slot: number;
   readonly nodeId: string;
-  readonly status: { readonly state: number } | null;
+  readonly status: { readonly timestamp: WatchedTime | null; readonly state: number } | null;
   readonly desiredState: number;
   readonly networks: readonly { readonly network: { readonly id: string } | null; readonly addresses: readonly string[] }[];
 }
@@ -88,11 +95,18 @@ function inRestForm({ id, meta, serviceId, slot, nodeId, status, desiredState, n
   return {
     ID: id,
     Version: { Index: meta?.version?.index ?? 0 },
+    UpdatedAt: timeOf(meta?.updatedAt),
     ServiceID: serviceId,
     Slot: slot,
     NodeID: nodeId,
-    Status: { State: stateNames.get(status?.state ?? 0) ?? '' },
+    Status: { Timestamp: timeOf(status?.timestamp), State: stateNames.get(status?.state ?? 0) ?? '' },
     DesiredState: stateNames.get(desiredState) ?? '',
     NetworksAttachments: networks.map(({ network, addresses }) => ({ Network: { ID: network?.id ?? '' }, Addresses: addresses })),
   };
+}
+
+/** RFC 3339, as the REST API has it; empty where it is not known, or is no time. */
+function timeOf(time: WatchedTime | null | undefined): string {
+  const milliseconds = time == null ? Number.NaN : time.seconds * 1_000 + time.nanos / 1e6;
+  return Math.abs(milliseconds) <= 8.64e15 ? new Date(milliseconds).toISOString() : '';
 }

@@ -15,6 +15,9 @@ export interface WatchedTask {
   readonly desired: number;
   readonly network: string;
   readonly address: string;
+  /** When the record and when its status was changed, in milliseconds since 1970. */
+  readonly updatedAt?: number;
+  readonly statusAt?: number;
 }
 
 export const running = 512;
@@ -79,11 +82,16 @@ export class FakeTaskWatch {
 }
 
 /** With a spec (field 3), which nobody here reads. */
-function taskBytes({ id, version, service, node, slot, state, desired, network, address }: WatchedTask): Buffer {
+function taskBytes({ id, version, service, node, slot, state, desired, network, address, updatedAt, statusAt }: WatchedTask): Buffer {
   return Buffer.concat([
-    part(1, Buffer.from(id)), part(2, part(1, number(1, version))), part(3, part(1, Buffer.from('spec'))), part(4, Buffer.from(service)), number(5, slot),
-    part(6, Buffer.from(node)), part(9, number(2, state)), number(10, desired), part(11, part(1, part(1, Buffer.from(network))), part(2, Buffer.from(address))),
+    part(1, Buffer.from(id)), part(2, part(1, number(1, version)), time(3, updatedAt)), part(3, part(1, Buffer.from('spec'))), part(4, Buffer.from(service)), number(5, slot),
+    part(6, Buffer.from(node)), part(9, time(1, statusAt), number(2, state)), number(10, desired), part(11, part(1, part(1, Buffer.from(network))), part(2, Buffer.from(address))),
   ]);
+}
+
+/** google.protobuf.Timestamp: seconds and nanoseconds. */
+function time(field: number, milliseconds: number | undefined): Buffer {
+  return milliseconds === undefined ? Buffer.alloc(0) : part(field, number(1, Math.floor(milliseconds / 1_000)), number(2, (milliseconds % 1_000) * 1e6));
 }
 
 function varint(value: number): Buffer {

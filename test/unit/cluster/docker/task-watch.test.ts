@@ -82,6 +82,15 @@ describe('a task’s change is served as Swarm tells it', () => {
     expect(dockerd.requests).toEqual([]);
   });
 
+  test('with the moment in which each was changed, by which it is measured how long it took', async () => {
+    const began = 1_767_268_800_000;
+    watch.updated({ ...second, statusAt: began + 123, updatedAt: began + 200 });
+    await recorder.until('web.1*1 web.2*1');
+    watch.updated({ ...first, version: 901, desired: shutdown, statusAt: began, updatedAt: began + 5_001 });
+    await recorder.until('web.1*0 web.2*1');
+    expect(recorder.changedAt).toEqual([began + 123, began + 5_001]);
+  });
+
   test('it asks for tasks alone', () => {
     // One entry: kind "task", action create | update | remove.
     expect(watch.requests).toEqual([Buffer.from('\x0a\x08\x0a\x04task\x10\x07', 'latin1')]);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Credentials, RelayRole } from '../../../../src/cluster/relay/certificates.js';
 import type { Manager } from '../../../../src/cluster/relay/relay-client.js';
+import { EventRecorder } from '../../../../src/event.js';
 import type { Logger } from '../../../../src/log.js';
 import { RelayHistory } from '../../../../src/server/relay-history.js';
 import { startRelayServer, type RelayLimits, type RelayServer } from '../../../../src/server/relay-server.js';
@@ -24,6 +25,7 @@ export class KeptLog implements Logger {
   info = this.keep('info');
   warn = this.keep('warn');
   error = this.keep('error');
+  readonly events = new EventRecorder({ add: () => undefined }, this);
 
   count(words: string): number {
     return this.lines.filter((line) => line.includes(words)).length;

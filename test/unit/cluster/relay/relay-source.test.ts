@@ -38,7 +38,7 @@ function sourceOf(managers: readonly TestManager[], more: Partial<RelaySourceOpt
   return relaySource({
     managers: () => managers.map(({ address }) => address),
     credentials: () => worker,
-    logger: log,
+    events: log.events,
     patience: { silence: 1_000, listing: 5_000 },
     backoff: new Backoff({ firstMilliseconds: 20, limitMilliseconds: 100 }),
     ...more,
@@ -71,6 +71,16 @@ describe('a worker serves what its managers know', () => {
     expect(recorder.states.at(-1)?.services).toEqual([]);
     expect(recorder.count('unavailable')).toBe(0);
     expect(source.description).toMatch(/^relay of manager m1 \(127\.0\.0\.1:\d+\), revision 3$/);
+  });
+
+  test('and when each change was made, so that all nodes measure from the same moment', async () => {
+    await started(first, 1);
+    const source = follow([first]);
+    await recorder.until('state: 8080 web.1*1');
+    first.history.publish(web(2), [1_767_268_800_123, 1_767_268_800_456.7]);
+    await recorder.until('web.2*1');
+    expect(recorder.changedAt).toEqual([1_767_268_800_123, 1_767_268_800_457]);
+    expect(source.relay).toEqual({ part: 'follows', revision: 2, followers: 0 });
   });
 
   test('heartbeats without a change are not told: traffic must not notice', async () => {
@@ -273,7 +283,7 @@ describe('read once, for `plan` on a worker', () => {
 
   test('says what to do when nobody answers', async () => {
     const port = await freePort();
-    const source = relaySource({ managers: () => [{ nodeId: 'm1', host: '127.0.0.1', port }], credentials: () => worker, logger: log });
+    const source = relaySource({ managers: () => [{ nodeId: 'm1', host: '127.0.0.1', port }], credentials: () => worker, events: log.events });
     await expect(source.read(AbortSignal.timeout(5_000))).rejects.toThrow('does routemesh run on it?');
   });
 });

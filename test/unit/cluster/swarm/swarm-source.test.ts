@@ -96,14 +96,15 @@ function follow(role: 'manager' | 'worker'): void {
       relaySource({
         managers: () => managers().map(({ nodeId }) => ({ ...other.address, nodeId })),
         credentials: () => credentials.current,
-        logger: log,
+        events: log.events,
         onlyAvailable,
         patience: { silence: 1_000, listing: 5_000 },
         backoff: new Backoff({ firstMilliseconds: 20, limitMilliseconds: 100 }),
       }),
     credentials,
-    publisher: new RelayPublisher({ port, credentials, logger: log }),
+    publisher: new RelayPublisher({ port, credentials, events: log.events, logger: log }),
     relayAddress: null,
+    events: log.events,
     logger: log,
     intervals: { look: 100, patience: 200 },
   });
@@ -130,7 +131,7 @@ async function followAsWorker(): Promise<void> {
 
 /** The state that this node's own relay serves to a worker; null while nobody listens. */
 async function served(): Promise<number | null> {
-  const relay = relaySource({ managers: () => [{ nodeId: 'own', host: '127.0.0.1', port }], credentials: () => credentialsOf('betaid', 'swarm-worker'), logger: log });
+  const relay = relaySource({ managers: () => [{ nodeId: 'own', host: '127.0.0.1', port }], credentials: () => credentialsOf('betaid', 'swarm-worker'), events: log.events });
   return relay.read(AbortSignal.timeout(5_000)).then(({ tasks }) => tasks.length, () => null);
 }
 
