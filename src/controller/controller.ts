@@ -16,6 +16,7 @@ import type { ClusterState, Task } from '../cluster/state.js';
 import type { Change } from '../kernel/change.js';
 import { connectionKey } from '../kernel/connections.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
+import { closedMarks, isOfClosedPort } from '../kernel/order.js';
 import { isRepair, stillWanted } from '../kernel/repair.js';
 import type { Logger } from '../log.js';
 import type { PlanContext } from '../plan/context.js';
@@ -210,7 +211,7 @@ export class Controller {
 
   /**
    * Real servers that must take no more connections. A task that stops listens only a moment longer, and what is sent to
-   * it then is lost; a dead peer answers nothing at all.
+   * it then is lost; a dead peer answers nothing at all. A port that closes is none of these: its DNAT goes first.
    */
   private shedAtOnce(): void {
     const { state } = this.cluster;
@@ -221,9 +222,11 @@ export class Controller {
     const alive = new Map([...this.lastContext.localTasks].filter(([id]) => localTasks.has(id)));
     const soon = plan(served, { ...this.lastContext, localTasks: alive, ...this.unanswering() });
     const already = this.shed?.changes ?? [];
+    const closed = closedMarks(soon);
     const urgent = kernel
       .differenceFrom(this.lastApplied, soon)
-      .filter((change): change is IpvsChange => change.kind === 'ipvs' && change.action !== 'add' && !already.some((done) => isSame(done, change)));
+      .filter((change): change is IpvsChange => change.kind === 'ipvs' && change.action !== 'add')
+      .filter((change) => !isOfClosedPort(change, closed) && !already.some((done) => isSame(done, change)));
     this.shed = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
   }
 
@@ -235,8 +238,13 @@ export class Controller {
     return {
       now: performance.now(),
       isAlive: (task) => (task.nodeId === this.options.node.id ? localTasks.has(task.id) : this.mayLiveElsewhere(task)),
-      connectionsOf: (task) => this.connectionsOf(task),
+      connectionsOf: (task) => (this.isReachedByPeers(task) ? null : this.connectionsOf(task)),
     };
+  }
+
+  /** Peers send to it through the fabric, and only their own IPVS knows what connections they have there. */
+  private isReachedByPeers(task: Task): boolean {
+    return task.nodeId === this.options.node.id && this.peers.reports().length > 0;
   }
 
   /**
