@@ -1,0 +1,99 @@
+/** A comparison for eyes: two columns, what differs marked with a number, and what the numbers mean at the end. Pure. */
+import type { Output } from '../cli/output.js';
+import { hanging, tableLines, type Column } from '../cli/table.js';
+import { widthOf } from '../cli/width.js';
+import { printable } from '../printable.js';
+import type { ComparedPort, Comparison, Fact } from './comparison.js';
+
+type View = Pick<Output, 'columns' | 'colours'>;
+
+/** What is alike, and is what people look for, is shown; other settings that are alike are only counted. */
+const alwaysShown = /^(?!net\.)|ip_forward$|vs\.(?:conntrack|expire_nodest_conn|expire_quiescent_template)$/;
+
+/** Lines joined, with a line end behind the last. */
+export function renderComparison(comparison: Comparison, view: View): string {
+  const notes = new Notes();
+  const { meshes, ports } = comparison;
+  const shown = comparison.sandbox.filter(({ what, why }) => why !== null || alwaysShown.test(what));
+  const alike = comparison.sandbox.length - shown.length;
+  const blocks = [
+    headline(comparison, view),
+    [view.colours.bold('Host'), ...factLines(comparison.host, [meshes.routemesh.chain, meshes.dockerd.chain], notes, view)],
+    [
+      view.colours.bold('Sandbox'),
+      ...factLines(shown, [nameOf(meshes.routemesh.sandbox), nameOf(meshes.dockerd.sandbox)], notes, view),
+      ...(alike === 0 ? [] : [view.colours.dim(`  ${alike} more settings net.ipv4.vs.* are alike`)]),
+    ],
+    ...ports.map((port) => [...portTitle(port, notes, view), ...factLines(port.facts, ['routemesh', 'dockerd'], notes, view)]),
+    notes.lines(view),
+  ];
+  return `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+/** `mesh_sbox`, `ingress_sbox`. */
+function nameOf(path: string | null): string {
+  return path === null ? '(none)' : path.slice(path.lastIndexOf('/') + 1);
+}
+
+function headline({ meshes, verdict }: Comparison, view: View): string[] {
+  const { colours, columns } = view;
+  const { both, onlyRoutemesh, onlyDockerd, different } = verdict;
+  const missing = [meshes.routemesh.sandbox === null ? 'routemesh' : null, meshes.dockerd.sandbox === null ? 'dockerd' : null].filter((mesh) => mesh !== null);
+  const counts = `${count(both, 'port')} in both meshes, ${onlyRoutemesh} in routemesh’s alone, ${onlyDockerd} in dockerd’s alone`;
+  const same = different.length === 0
+    ? hanging('', `SAME: ${both === 0 ? 'no port is in both meshes' : 'each port in both meshes has the same real servers'}`, columns, (text) => colours.bold(colours.green(text)))
+    : hanging('', `DIFFERENT: other real servers for ${different.join(', ')}`, columns, (text) => colours.bold(colours.red(text)));
+  return [...same, ...hanging('  ', counts, columns), ...missing.flatMap((mesh) => hanging('  ', `${mesh} has no sandbox on this node`, columns, colours.yellow))];
+}
+
+function portTitle({ port, service, servedBy, answering, why, sameServers }: ComparedPort, notes: Notes, view: View): string[] {
+  const where = servedBy === 'both' ? 'in both' : servedBy === 'neither' ? 'closed' : `in ${servedBy}’s alone`;
+  const who = servedBy === 'neither' ? '' : `, ${answering === 'nobody' ? 'nobody answers' : answering === 'others' ? 'a rule of others takes it' : `${answering} answers`}`;
+  const title = printable(`${port}${service === null ? '' : `  ${service}`}: ${where}${who}${why === null ? '' : `  ≠${notes.numberOf(why)}`}`);
+  return hanging('', title, view.columns, sameServers === false ? (text) => view.colours.bold(view.colours.red(text)) : view.colours.bold);
+}
+
+/** In a table where that fits, else one under the other. */
+function factLines(facts: readonly Fact[], titles: readonly [string, string], notes: Notes, view: View): string[] {
+  const { colours, columns } = view;
+  const marked = facts.map((fact) => ({ ...fact, mark: fact.why === null ? '' : `≠${notes.numberOf(fact.why)}` }));
+  const paint = (text: string, { why }: Fact): string => (why === null ? text : colours.yellow(text));
+  const table: Column<Fact & { mark: string }>[] = [
+    { title: '', cell: ({ mark }) => mark, paint },
+    { title: '', cell: ({ what }) => what },
+    { title: titles[0], cell: ({ routemesh }) => routemesh ?? '-', paint },
+    { title: titles[1], cell: ({ dockerd }) => dockerd ?? '-', paint },
+  ];
+  if (columns === null || tableWidth(marked, titles) <= columns) return tableLines(table, marked, columns, colours.dim);
+  return marked.flatMap((fact) => [
+    ...hanging(`  ${fact.mark.padEnd(4)}`, fact.what, columns, (text) => paint(text, fact)),
+    ...(fact.routemesh === fact.dockerd
+      ? hanging('        ', `both ${fact.routemesh ?? '-'}`, columns)
+      : [...hanging('        ', `${titles[0]} ${fact.routemesh ?? '-'}`, columns, (text) => paint(text, fact)), ...hanging('        ', `${titles[1]} ${fact.dockerd ?? '-'}`, columns, (text) => paint(text, fact))]),
+  ]);
+}
+
+function tableWidth(facts: readonly (Fact & { mark: string })[], titles: readonly [string, string]): number {
+  const widest = (title: string, cell: (fact: Fact & { mark: string }) => string): number => facts.reduce((width, fact) => Math.max(width, widthOf(printable(cell(fact)))), title.length);
+  return 8 + widest('', ({ mark }) => mark) + widest('', ({ what }) => what) + widest(titles[0], ({ routemesh }) => routemesh ?? '-') + widest(titles[1], ({ dockerd }) => dockerd ?? '-');
+}
+
+/** Each reason is told once. */
+class Notes {
+  private readonly numbers = new Map<string, number>();
+
+  numberOf(why: string): number {
+    const number = this.numbers.get(why) ?? this.numbers.size + 1;
+    this.numbers.set(why, number);
+    return number;
+  }
+
+  lines({ columns, colours }: View): string[] {
+    if (this.numbers.size === 0) return [];
+    return [colours.bold('Why they differ'), ...[...this.numbers].flatMap(([why, number]) => hanging(`  ≠${number}`.padEnd(6), why, columns))];
+  }
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
