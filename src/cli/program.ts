@@ -133,7 +133,8 @@ Exit codes: 0 fine, 1 failed (or nothing is served here), 64 wrong usage.`,
   sudo routemesh compare --json | jq '.ports[] | {port, answering, sameServers}'
   sudo routemesh compare >/dev/null || echo "the meshes send to different tasks"
 
-Exit codes: 0 each port that both serve has the same real servers, 2 one has not, 1 failed, 64 wrong usage.`,
+Exit codes: 0 the same real servers on each port that both serve, 2 other ones, 1 failed,
+64 wrong usage.`,
     action: async (settings, { json }, output) => (await import('./compare.js')).runCompare(settings, json, output),
   },
   {

@@ -37,6 +37,7 @@ const usualTimeoutMilliseconds = 60_000;
 export async function runSwitch(settings: Settings, flags: SwitchFlags, output: Output): Promise<number> {
   const to = meshes.find((mesh) => mesh === flags.to);
   if (to === undefined) throw new ConfigurationError([`Expected the mesh to be dockerd or routemesh, got ${JSON.stringify(flags.to)}.`]);
+  const timeoutMilliseconds = flags.timeout === undefined ? usualTimeoutMilliseconds : secondsOf('--timeout', flags.timeout, { least: 1, most: 3_600 });
   const { source } = settings;
   if (source.kind === 'file') throw new Error(`A service of the cluster file has no label: write \`enabled: ${to === 'routemesh'}\` into ${source.path}.`);
   if (!flags.dryRun && flags.wait && (await runningController()) === null) {
@@ -46,10 +47,15 @@ export async function runSwitch(settings: Settings, flags: SwitchFlags, output: 
   const told = flags.json ? null : output;
   const found = await changeLabel(settings, source.socket, { ...flags, to });
   told?.write(`${labelLine(found.service, output).join('\n')}\n`);
-  const result = await follow(settings, flags, to, found, (line) => told?.write(line));
+  const result = await follow(settings, { ...flags, to, timeoutMilliseconds }, found, (line) => told?.write(line));
   if (flags.json) writeJson(output, result);
   else output.write(`${resultLines(result, output).join('\n')}\n`);
   return result.waited === null || result.waited.outcome === 'done' ? exitCodes.fine : exitCodes.failed;
+}
+
+interface Wish extends Pick<SwitchFlags, 'wait' | 'dryRun'> {
+  readonly to: Mesh;
+  readonly timeoutMilliseconds: number;
 }
 
 interface Found {
@@ -82,14 +88,14 @@ async function answers(settings: Settings, ports: readonly Publication[]): Promi
   }));
 }
 
-async function follow(settings: Settings, flags: SwitchFlags, to: Mesh, found: Found, tell: (line: string) => void): Promise<SwitchResult> {
+async function follow(settings: Settings, wish: Wish, found: Found, tell: (line: string) => void): Promise<SwitchResult> {
   const { service, before } = found;
-  const isWaited = flags.wait && !flags.dryRun;
-  const { after, waited, report } = isWaited ? await waitFor(settings, flags, to, found, tell) : { after: null, waited: null, report: null };
+  const { to, dryRun } = wish;
+  const { after, waited, report } = wish.wait && !dryRun ? await waitFor(settings, wish, found, tell) : { after: null, waited: null, report: null };
   return {
     service: { id: service.id, name: service.name },
     to,
-    dryRun: flags.dryRun,
+    dryRun,
     label: { name: enabledLabel, before: service.before, after: service.after, changed: service.changed },
     ports: before.map(({ port, publishedBy, answering }, index) => ({ port, publishedBy, before: answering, after: after?.[index]?.answering ?? null })),
     waited,
@@ -103,8 +109,7 @@ interface Waited {
   readonly report: StatusReport | null;
 }
 
-async function waitFor(settings: Settings, { timeout }: SwitchFlags, to: Mesh, { service, ports, setAt }: Found, tell: (line: string) => void): Promise<Waited> {
-  const timeoutMilliseconds = timeout === undefined ? usualTimeoutMilliseconds : secondsOf('--timeout', timeout, { least: 1, most: 3_600 });
+async function waitFor(settings: Settings, { to, timeoutMilliseconds }: Wish, { service, ports, setAt }: Found, tell: (line: string) => void): Promise<Waited> {
   const began = performance.now();
   let told = '';
   for (;;) {

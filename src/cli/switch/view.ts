@@ -36,6 +36,7 @@ export function resultLines({ to, ports, waited, keptConnections }: SwitchResult
     const note = publishedBy === 'label' && now === 'nobody' ? ' (published by label: dockerd knows nothing of it)' : '';
     return hanging(`  ${port.padEnd(10)} `, `${before === now ? `${now}` : `${before} → ${now}`}${note}`, columns);
   });
+  if (ports.length === 0) lines.push(...hanging('  ', 'It publishes no port: nothing moves.', columns));
   if (waited === null) return [...lines, ...hanging('', 'Not waited for. See who answers with `routemesh compare`.', columns)];
   const verdicts = {
     done: hanging('', to === 'routemesh' ? `This node’s mesh answers, after ${span(waited.milliseconds)}.` : `This node’s mesh has let go, after ${span(waited.milliseconds)}; dockerd answers what it publishes.`, columns, colours.green),
