@@ -4,8 +4,10 @@
 export const enterScreen = '\u001b[?1049h\u001b[?25l\u001b[?7l';
 export const leaveScreen = '\u001b[?7h\u001b[?25h\u001b[?1049l';
 
-/** In one write, and without clearing first: nothing flickers. What has no room below is left out. */
+/** In one write, and without clearing first: nothing flickers. What has no room is only counted, in the last row. */
 export function frame(text: string, rows: number): string {
-  const lines = text.replace(/\n$/, '').split('\n').slice(0, Math.max(1, rows));
-  return `\u001b[H${lines.map((line) => `${line}\u001b[K`).join('\r\n')}\u001b[J`;
+  const lines = text.replace(/\n$/, '').split('\n');
+  const room = Math.max(0, rows - 1);
+  const shown = lines.length <= Math.max(1, rows) ? lines : [...lines.slice(0, room), `… ${lines.length - room} more lines`];
+  return `\u001b[H${shown.map((line) => `${line}\u001b[K`).join('\r\n')}\u001b[J`;
 }

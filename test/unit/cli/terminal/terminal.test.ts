@@ -18,7 +18,8 @@ describe('a frame', () => {
     expect(drawn).not.toContain('\u001b[2J');
   });
 
-  it('never scrolls: what has no room is left out', () => {
-    expect(frame('one\ntwo\nthree\n', 2).split('\r\n')).toHaveLength(2);
+  it('never scrolls: what has no room is counted in the last row', () => {
+    expect(frame('one\ntwo\nthree\n', 2)).toBe('\u001b[Hone\u001b[K\r\n… 2 more lines\u001b[K\u001b[J');
+    expect(frame('one\ntwo\nthree\n', 3)).toContain('three');
   });
 });
