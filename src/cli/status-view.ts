@@ -102,7 +102,7 @@ function portLines(report: StatusReport, view: View): string[] {
   const ofBackend = (cell: (backend: BackendReport) => string) => (row: PortRow) => (row.backend === null ? '' : cell(row.backend));
   const columns: Column<PortRow>[] = [
     { title: 'PORT', cell: ({ port, first }) => (first ? `${port.protocol}/${port.published}` : ''), paint: (text) => colours.bold(text) },
-    { title: 'SERVICE', cell: ({ port, first }) => (first ? `${port.serviceName}${port.accepting ? '' : ' (removed)'}` : '') },
+    { title: 'SERVICE', cell: ({ port, first }) => (first ? `${port.serviceName}${port.accepting ? '' : ' (closed)'}` : '') },
     { title: 'TASK', cell: ({ backend }) => backend?.taskName ?? '(no task)', paint: (text, row) => paintTask(text, row, colours) },
     { title: 'NODE', cell: ofBackend((backend) => nodeNames.get(backend.nodeId) ?? backend.nodeId), rank: 2 },
     { title: 'REAL SERVER', cell: ofBackend((backend) => `${backend.address}:${backend.port}`), rank: 1 },

@@ -5,7 +5,7 @@ import type { ComparedPort, Comparison, Verdict } from './comparison.js';
 import { hostFacts } from './host-facts.js';
 import { meshPort, portsIn, type PublishedKey } from './mesh-port.js';
 import type { Observation, OfEach, SeenSandbox } from './observation.js';
-import { haveSameServers, portFacts } from './port-facts.js';
+import { factsOfOneMesh, haveSameServers, portFacts } from './port-facts.js';
 import { sandboxFacts } from './sandbox-facts.js';
 import { publisherInDocker, publisherInState, whyOneMesh } from './why-one-mesh.js';
 
@@ -35,6 +35,7 @@ function comparePort(seen: Observation, port: PublishedKey): ComparedPort {
   const answering = answeringAt(host, { protocol: port.protocol, port: port.published }, settings.names);
   const inState = publisherInState(seen, key);
   const besideIngress = inState?.service.besideIngress === true;
+  const facts = portFacts(meshes, { taskOf: (address) => cluster?.tasks.find(({ identity }) => identity.address === address)?.name }, besideIngress);
   return {
     port: key,
     service: inState?.service.name ?? publisherInDocker(seen, key)?.service.name ?? null,
@@ -42,7 +43,7 @@ function comparePort(seen: Observation, port: PublishedKey): ComparedPort {
     answering,
     why: whyOneMesh(seen, key, servedBy, answering),
     sameServers: servedBy === 'both' && !besideIngress ? haveSameServers(meshes) : null,
-    facts: portFacts(meshes, { taskOf: (address) => cluster?.tasks.find(({ identity }) => identity.address === address)?.name }, besideIngress),
+    facts: servedBy === 'both' ? facts : factsOfOneMesh(facts),
     meshes,
   };
 }

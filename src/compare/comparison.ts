@@ -9,7 +9,7 @@ export interface Fact {
   readonly what: string;
   readonly routemesh: string | null;
   readonly dockerd: string | null;
-  /** Why they differ, in one sentence; null: they are alike. */
+  /** Why they differ, in one sentence; null: they are alike, or the port is in one mesh alone, which says it all. */
   readonly why: string | null;
 }
 

@@ -25,6 +25,11 @@ const reasons = {
   onlyHere: 'routemesh sends to a task that dockerd does not have, or has no more',
 } as const;
 
+/** A port of one mesh alone: what the other does not have needs no reason but the port's own. */
+export function factsOfOneMesh(facts: readonly Fact[]): Fact[] {
+  return facts.map((fact) => (fact.routemesh === null || fact.dockerd === null ? { ...fact, why: null } : fact));
+}
+
 /** `besideIngress`: the identities are on another overlay than dockerd's addresses, so no address is in both. */
 export function portFacts(meshes: OfEach<MeshPort>, names: ServerNames, besideIngress: boolean): Fact[] {
   const { routemesh, dockerd } = meshes;
@@ -83,6 +88,6 @@ function wordsOfOwnSource(port: MeshPort): string | null {
 /** Port 0 leaves the number as it is. */
 function wordsOfServer(server: SeenRealServer | undefined): string | null {
   if (server === undefined) return null;
-  const { port, weight, active, inactive } = server;
-  return `${port === 0 ? 'port unchanged' : `port ${port}`}, weight ${weight}, ${active} active, ${inactive} inactive`;
+  const { port, weight, active } = server;
+  return `${port === 0 ? 'same port' : `port ${port}`}, weight ${weight}, ${active} active`;
 }

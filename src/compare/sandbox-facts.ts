@@ -27,18 +27,20 @@ export function sandboxFacts({ sandboxes }: Pick<Observation, 'sandboxes'>, port
   const sources = sourcesOf(ports);
   return [
     ...devices.map((device) => fact(`addresses of ${device}`, ...of((sandbox) => addressesOf(sandbox, device)), addressReasons[device] ?? 'only one of them has such a device')),
-    fact('source address that tasks see', sources.routemesh, sources.dockerd, 'dockerd hides the client behind its sandbox’s address (SNAT), so that answers come back; routemesh routes them back and needs no SNAT, unless source-ip=snat asks for it'),
+    fact('source that tasks see', sources.routemesh, sources.dockerd, 'dockerd hides the client behind its sandbox’s address (SNAT), so that answers come back; routemesh routes them back and needs no SNAT, unless source-ip=snat asks for it'),
     fact('virtual services', ...of(({ ipvs }) => (typeof ipvs === 'string' ? 'can’t be read' : String(ipvs.length))), 'each port below says why one mesh alone has it'),
     fact('IPVS timeout tcp', ...timeout('tcp'), 'dockerd’s forgets an idle connection after the kernel’s 900 s; routemesh’s outlives the default keepalive of two hours'),
     fact('IPVS timeout tcp-fin', ...timeout('tcpFin'), 'neither mesh changes it: somebody has, by hand'),
     fact('IPVS timeout udp', ...timeout('udp'), 'neither mesh changes it: somebody has, by hand'),
-    ...settings.map((path) => fact(path.replaceAll('/', '.'), ...of(({ sysctls }) => sysctls[path] ?? null), settingReasons[path] ?? otherSetting)),
+    ...settings.map((path) => fact(path.replace('net/ipv4/', '').replaceAll('/', '.'), ...of(({ sysctls }) => sysctls[path] ?? null), settingReasons[path] ?? otherSetting)),
   ];
 }
 
 function addressesOf({ addresses }: SeenSandbox, device: string): string | null {
   const own = addresses.filter((address) => address.device === device).map(({ address, prefixLength }) => `${address}/${prefixLength}`);
-  return own.length === 0 ? null : own.join(', ');
+  const [first] = own;
+  // Swarm gives each service one more; all of them are in the JSON's `sandboxes`.
+  return first === undefined ? null : own.length === 1 ? first : `${first} and ${own.length - 1} more`;
 }
 
 function sourcesOf(ports: readonly ComparedPort[]): OfEach<string | null> {

@@ -8,26 +8,40 @@ import type { ComparedPort, Comparison, Fact } from './comparison.js';
 type View = Pick<Output, 'columns' | 'colours'>;
 
 /** What is alike, and is what people look for, is shown; other settings that are alike are only counted. */
-const alwaysShown = /^(?!net\.)|ip_forward$|vs\.(?:conntrack|expire_nodest_conn|expire_quiescent_template)$/;
+const alwaysShown = /^(?!vs\.)|^vs\.(?:conntrack|expire_nodest_conn|expire_quiescent_template)$/;
 
 /** Lines joined, with a line end behind the last. */
 export function renderComparison(comparison: Comparison, view: View): string {
+  const { meshes, ports, sandbox } = comparison;
+  const shown = sandbox.filter(({ what, why }) => why !== null || alwaysShown.test(what));
+  const alike = sandbox.length - shown.length;
   const notes = new Notes();
-  const { meshes, ports } = comparison;
-  const shown = comparison.sandbox.filter(({ what, why }) => why !== null || alwaysShown.test(what));
-  const alike = comparison.sandbox.length - shown.length;
+  const told = (facts: readonly Fact[], titles: Titles): Table => ({ facts: facts.map((fact) => ({ ...fact, mark: fact.why === null ? '' : `≠${notes.numberOf(fact.why)}` })), titles });
+  const host = told(comparison.host, [meshes.routemesh.chain, meshes.dockerd.chain]);
+  const sandboxes = told(shown, [nameOf(meshes.routemesh.sandbox), nameOf(meshes.dockerd.sandbox)]);
+  const eachPort = ports.map((port) => ({ title: portTitle(port, notes, view), table: told(port.facts, ['routemesh', 'dockerd']) }));
+  // All in the same way: as tables where each of them fits.
+  const lines = view.columns === null || [host, sandboxes, ...eachPort.map(({ table }) => table)].every((table) => tableWidth(table) <= (view.columns ?? 0)) ? tableOf : listOf;
   const blocks = [
     headline(comparison, view),
-    [view.colours.bold('Host'), ...factLines(comparison.host, [meshes.routemesh.chain, meshes.dockerd.chain], notes, view)],
-    [
-      view.colours.bold('Sandbox'),
-      ...factLines(shown, [nameOf(meshes.routemesh.sandbox), nameOf(meshes.dockerd.sandbox)], notes, view),
-      ...(alike === 0 ? [] : [view.colours.dim(`  ${alike} more settings net.ipv4.vs.* are alike`)]),
-    ],
-    ...ports.map((port) => [...portTitle(port, notes, view), ...factLines(port.facts, ['routemesh', 'dockerd'], notes, view)]),
+    [view.colours.bold('Host'), ...lines(host, view)],
+    [view.colours.bold('Sandbox'), ...lines(sandboxes, view), ...(alike === 0 ? [] : [view.colours.dim(`  ${alike} more of IPVS’s settings are alike`)])],
+    ...eachPort.map(({ title, table }) => [...title, ...lines(table, view)]),
     notes.lines(view),
   ];
-  return `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`;
+  return `${blocks.filter((block) => block.length > 0).map((block) => block.join('\n')).join('\n\n')}\n`;
+}
+
+type Titles = readonly [routemesh: string, dockerd: string];
+
+interface MarkedFact extends Fact {
+  /** `≠3`; empty for what is alike. */
+  readonly mark: string;
+}
+
+interface Table {
+  readonly facts: readonly MarkedFact[];
+  readonly titles: Titles;
 }
 
 /** `mesh_sbox`, `ingress_sbox`. */
@@ -53,29 +67,32 @@ function portTitle({ port, service, servedBy, answering, why, sameServers }: Com
   return hanging('', title, view.columns, sameServers === false ? (text) => view.colours.bold(view.colours.red(text)) : view.colours.bold);
 }
 
-/** In a table where that fits, else one under the other. */
-function factLines(facts: readonly Fact[], titles: readonly [string, string], notes: Notes, view: View): string[] {
-  const { colours, columns } = view;
-  const marked = facts.map((fact) => ({ ...fact, mark: fact.why === null ? '' : `≠${notes.numberOf(fact.why)}` }));
+function tableOf({ facts, titles }: Table, { columns, colours }: View): string[] {
   const paint = (text: string, { why }: Fact): string => (why === null ? text : colours.yellow(text));
-  const table: Column<Fact & { mark: string }>[] = [
+  const table: Column<MarkedFact>[] = [
     { title: '', cell: ({ mark }) => mark, paint },
     { title: '', cell: ({ what }) => what },
     { title: titles[0], cell: ({ routemesh }) => routemesh ?? '-', paint },
     { title: titles[1], cell: ({ dockerd }) => dockerd ?? '-', paint },
   ];
-  if (columns === null || tableWidth(marked, titles) <= columns) return tableLines(table, marked, columns, colours.dim);
-  return marked.flatMap((fact) => [
-    ...hanging(`  ${fact.mark.padEnd(4)}`, fact.what, columns, (text) => paint(text, fact)),
-    ...(fact.routemesh === fact.dockerd
-      ? hanging('        ', `both ${fact.routemesh ?? '-'}`, columns)
-      : [...hanging('        ', `${titles[0]} ${fact.routemesh ?? '-'}`, columns, (text) => paint(text, fact)), ...hanging('        ', `${titles[1]} ${fact.dockerd ?? '-'}`, columns, (text) => paint(text, fact))]),
-  ]);
+  return tableLines(table, facts, columns, colours.dim);
 }
 
-function tableWidth(facts: readonly (Fact & { mark: string })[], titles: readonly [string, string]): number {
-  const widest = (title: string, cell: (fact: Fact & { mark: string }) => string): number => facts.reduce((width, fact) => Math.max(width, widthOf(printable(cell(fact)))), title.length);
+/** Two blanks before each of four columns. */
+function tableWidth({ facts, titles }: Table): number {
+  const widest = (title: string, cell: (fact: MarkedFact) => string): number => facts.reduce((width, fact) => Math.max(width, widthOf(printable(cell(fact)))), title.length);
   return 8 + widest('', ({ mark }) => mark) + widest('', ({ what }) => what) + widest(titles[0], ({ routemesh }) => routemesh ?? '-') + widest(titles[1], ({ dockerd }) => dockerd ?? '-');
+}
+
+/** One under the other. */
+function listOf({ facts, titles }: Table, { columns, colours }: View): string[] {
+  const wide = Math.max(...titles.map(widthOf)) + 2;
+  return facts.flatMap(({ what, mark, why, routemesh, dockerd }) => {
+    const lead = `  ${mark.padEnd(4)}`;
+    if (routemesh === dockerd) return hanging(lead, `${what}: ${routemesh ?? '-'} in both`, columns);
+    const paint = why === null ? (text: string) => text : colours.yellow;
+    return [...hanging(lead, what, columns, paint), ...hanging(`        ${titles[0].padEnd(wide)}`, routemesh ?? '-', columns, paint), ...hanging(`        ${titles[1].padEnd(wide)}`, dockerd ?? '-', columns, paint)];
+  });
 }
 
 /** Each reason is told once. */

@@ -29,7 +29,7 @@ describe('a comparison for people', () => {
   });
 
   it('counts settings that are alike instead of listing them', () => {
-    expect(render(null)).toContain('  1 more settings net.ipv4.vs.* are alike\n');
+    expect(render(null)).toContain('  1 more of IPVS’s settings are alike\n');
     expect(render(null)).not.toContain('am_droprate');
   });
 
