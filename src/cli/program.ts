@@ -14,6 +14,10 @@ interface Flags {
   readonly from: string | undefined;
   /** The command's argument; empty for a command without one. */
   readonly argument: string;
+  /** All of its arguments. */
+  readonly words: readonly string[];
+  /** Flags of one command alone, as they were typed: it reads them itself. */
+  readonly own: Readonly<Record<string, unknown>>;
 }
 
 /** Resolves with the exit code. */
@@ -27,7 +31,7 @@ interface CommandDescription {
   readonly json: string;
   /** Settings that the command goes by; others are still read from environment and file. */
   readonly settings: readonly ConfigurationKey[];
-  readonly argument?: Argument;
+  readonly arguments?: readonly Argument[];
   readonly options?: readonly Option[];
   readonly help: string;
   readonly action: Action;
@@ -66,17 +70,18 @@ Exit codes: 0 nothing to do, 2 something to do, 1 failed, 64 wrong usage.`,
   {
     name: 'status',
     summary: 'show nodes, services, ports, tasks and what is wrong',
-    description: `Asks the controller that runs on this node. The first line says whether all that is published is served; then nodes, ports with their tasks, weights and connections, conditions and the latest events.`,
-    json: 'print the whole report as JSON, with every event that is remembered',
+    description: `Asks the controller that runs on this node. The first line says whether all that is published is served; then what keeps it from being so; then ports with their tasks, weights and connections, nodes, the controller itself and the latest events.`,
+    json: 'print the whole report as JSON, with every event that is remembered (with --watch, one line each time)',
     settings: ['controlSocket'],
+    options: [new Option('--watch [SECONDS]', 'draw it again and again, every 2 seconds if not said otherwise; q or Ctrl-C ends')],
     help: `Examples:
   sudo routemesh status
-  sudo watch --color routemesh status
+  sudo routemesh status --watch
   sudo routemesh status --json | jq '.ports[].backends[] | {taskName, connections}'
   sudo routemesh status --json | jq -r '.events[] | [.lastTime, .reason, .message] | @tsv'
 
 Exit codes: 0 everything is served, 1 not (or no controller runs), 64 wrong usage.`,
-    action: async (settings, { json }, output) => (await import('./status.js')).runStatus(settings, json, output),
+    action: async (settings, { json, own }, output) => (await import('./status.js')).runStatus(settings, { json, watch: own.watch === true ? true : textIn(own, 'watch') }, output),
   },
   {
     name: 'trace',
@@ -84,7 +89,7 @@ Exit codes: 0 everything is served, 1 not (or no controller runs), 64 wrong usag
     description: `Follows a client's packet for a published port hop by hop, and its answer back: host, sandbox, fabric, task. Every rule, route and real server is read from the kernel, with its counters and the command that shows it by hand; where the way ends, it says why and what would repair it. Changes nothing. Needs root.`,
     json: 'print the hops and the verdict as JSON',
     settings: ['gatewayBridge', 'sandbox', 'fabric', 'chain', 'reservedPorts', 'stateFolder'],
-    argument: new Argument('<PORT[/PROTOCOL]>', 'published port, such as 8080 (tcp) or 53/udp'),
+    arguments: [new Argument('<PORT[/PROTOCOL]>', 'published port, such as 8080 (tcp) or 53/udp')],
     options: [new Option('--from <ADDRESS>', "client's IPv4 address, by which rules may go; 127.0.0.1: this node itself (default: 192.0.2.1, a stranger)")],
     help: `Examples:
   sudo routemesh trace 8080
@@ -94,6 +99,66 @@ Exit codes: 0 everything is served, 1 not (or no controller runs), 64 wrong usag
 
 Exit codes: 0 it leads to a task and back, 1 it ends before (or failed), 64 wrong usage.`,
     action: async (settings, { json, argument, from }, output) => (await import('./trace.js')).runTrace(settings, { json, port: argument, from }, output),
+  },
+  {
+    name: 'top',
+    summary: 'show connections, bytes and packets as they flow',
+    description: `Connections per second, active connections, bytes and packets per second, by published port or by real server, from IPVS's own counters in this node's sandbox; its rates are averages that the kernel makes anew every two seconds. Names come from the controller that runs here; without one there are numbers. Changes nothing. Needs root. Keys: q quit, s sort, p ports or real servers, arrows.`,
+    json: 'print one JSON object on a line each time, with every counter',
+    settings: ['sandbox', 'controlSocket', 'stateFolder'],
+    options: [
+      new Option('--once', 'print it once, also on a terminal'),
+      new Option('--interval <SECONDS>', 'between two looks (default: 2)'),
+      new Option('--count <N>', 'end after so many looks'),
+      new Option('--sort <KEY>', 'connections (default), active, in, out, packets or name'),
+      new Option('--per <WHAT>', 'port (default) or server: a line for each'),
+    ],
+    help: `Examples:
+  sudo routemesh top
+  sudo routemesh top --per server --sort out
+  sudo routemesh top --once --json | jq '.ports[] | {port, connectionsPerSecond, active}'
+  sudo routemesh top --json --interval 10 --count 6 >minute.ndjson
+
+Exit codes: 0 fine, 1 failed (or nothing is served here), 64 wrong usage.`,
+    action: async (settings, { json, own }, output) => (await import('./top.js')).runTop(settings, {
+      json, once: own.once === true, interval: textIn(own, 'interval'), count: textIn(own, 'count'), sort: textIn(own, 'sort'), per: textIn(own, 'per'),
+    }, output),
+  },
+  {
+    name: 'compare',
+    summary: "show this node's two meshes side by side",
+    description: `Reads dockerd's ingress and ours from the kernel: chains and their order, sandboxes with addresses, settings and timeouts, and for each published port its mark, scheduler, source address and real servers with their weights. What differs is marked, and explained in one sentence. Changes nothing. Needs root.`,
+    json: 'print all of both, and what differs and why, as JSON',
+    settings: ['dockerSocket', 'gatewayBridge', 'sandbox', 'fabric', 'chain', 'stateFolder', 'controlSocket'],
+    help: `Examples:
+  sudo routemesh compare
+  sudo routemesh compare --json | jq '.ports[] | {port, answering, sameServers}'
+  sudo routemesh compare >/dev/null || echo "the meshes send to different tasks"
+
+Exit codes: 0 the same real servers on each port that both serve, 2 other ones, 1 failed,
+64 wrong usage.`,
+    action: async (settings, { json }, output) => (await import('./compare.js')).runCompare(settings, json, output),
+  },
+  {
+    name: 'switch',
+    summary: 'move a service from one mesh to the other, live',
+    description: `Sets the service's label routemesh.enabled on a Swarm manager and nothing else of it, so its tasks stay as they are. Every node's controller follows the label; this node's is waited for. New connections go to the other mesh, those that are open stay where they are until they end.`,
+    json: 'print the label, and who answers each port before and after, as JSON',
+    settings: ['dockerSocket', 'gatewayBridge', 'sandbox', 'fabric', 'chain', 'stateFolder', 'controlSocket'],
+    arguments: [new Argument('<SERVICE>', 'name or id of a Docker service'), new Argument('<MESH>', 'who is to answer: dockerd or routemesh')],
+    options: [
+      new Option('--dry-run', 'only say what would change, and who answers now'),
+      new Option('--no-wait', 'set the label and leave it at that'),
+      new Option('--timeout <SECONDS>', 'how long to wait for this node (default: 60)'),
+    ],
+    help: `Examples:
+  sudo routemesh switch web dockerd         dockerd's ingress answers
+  sudo routemesh switch web routemesh       and ours again
+  sudo routemesh switch web dockerd --dry-run --json | jq .ports
+
+Exit codes: 0 done, 1 failed, or this node has not followed in time, 64 wrong usage.`,
+    action: async (settings, { json, dryRun, words: [service = '', to = ''], own }, output) =>
+      (await import('./switch.js')).runSwitch(settings, { service, to, json, dryRun, wait: own.wait !== false, timeout: textIn(own, 'timeout') }, output),
   },
   {
     name: 'doctor',
@@ -178,7 +243,7 @@ Exit codes: 0 fine, 1 failed, 2 see the command, 64 wrong usage.`);
       .addHelpText('after', `\n${description.help}`)
       .option('--json', description.json)
       .option('--config <FILE>', `configuration file (ROUTEMESH_CONFIG; default: ${defaultConfigurationPath})`);
-    if (description.argument !== undefined) command.addArgument(description.argument);
+    for (const argument of description.arguments ?? []) command.addArgument(argument);
     for (const option of description.options ?? []) command.addOption(option);
     for (const key of description.settings) command.addOption(settingOption(key));
     command.action(async () => {
@@ -194,8 +259,14 @@ Exit codes: 0 fine, 1 failed, 2 see the command, 64 wrong usage.`);
   return program;
 }
 
-function commandFlags(flags: Record<string, unknown>, [argument = '']: readonly string[]): Flags {
-  return { json: flags.json === true, force: flags.force === true, dryRun: flags.dryRun === true, from: typeof flags.from === 'string' ? flags.from : undefined, argument };
+function commandFlags(flags: Record<string, unknown>, words: readonly string[]): Flags {
+  const [argument = ''] = words;
+  return { json: flags.json === true, force: flags.force === true, dryRun: flags.dryRun === true, from: textIn(flags, 'from'), argument, words, own: flags };
+}
+
+function textIn(flags: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = flags[name];
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** Lines of more than a hundred characters are hard to read, however wide the terminal is. */

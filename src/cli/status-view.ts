@@ -1,4 +1,4 @@
-/** A StatusReport for eyes: healthy or not first, then what there is, then what is wrong. */
+/** A StatusReport for eyes: healthy or not first, then why, then what is served, by which nodes, and the controller's own business last. */
 import type { Condition } from '../cluster/condition.js';
 import type { ClusterNode } from '../cluster/state.js';
 import type { PeerReport } from '../controller/peer-watch.js';
@@ -17,11 +17,12 @@ type View = Pick<Output, 'columns' | 'colours'>;
 /** Lines joined, with a line end behind the last. */
 export function renderStatus(report: StatusReport, view: View, now: Date): string {
   const blocks = [
-    [...wrapPainted(headline(report), view, headlinePaint(report, view.colours)), ...summary(report, view, now)],
-    section('Nodes', view, nodeLines(report, view)),
-    section('Published ports', view, portLines(report, view)),
+    [...wrapPainted(headline(report), view, headlinePaint(report, view.colours)), ...atAGlance(report, view)],
     section('Conditions', view, report.conditions.flatMap((condition) => conditionLines(condition, view))),
     section('Failures of the last sync', view, failureLines(report, view)),
+    section('Published ports', view, portLines(report, view)),
+    section('Nodes', view, nodeLines(report, view)),
+    section('Controller', view, controllerLines(report, view, now)),
     section('Latest events', view, eventLines(report.events.slice(-eventsShown), view, now)),
   ];
   return `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`;
@@ -42,13 +43,28 @@ function headlinePaint(report: StatusReport, colours: Colours): (text: string) =
   return (text) => colours.bold(paint(text));
 }
 
-function summary(report: StatusReport, view: View, now: Date): string[] {
+/** What else a person asks first: who takes connections, do the other nodes answer, does the source. */
+function atAGlance({ ports, peers, source }: StatusReport, view: View): string[] {
+  const backends = ports.filter(({ accepting }) => accepting).flatMap((port) => port.backends);
+  const taking = new Set(backends.filter(({ weight }) => weight > 0).map(({ taskId }) => taskId));
+  const drained = new Set(ports.flatMap((port) => port.backends).filter(({ weight, taskId }) => weight === 0 && !taking.has(taskId)).map(({ taskId }) => taskId));
+  const active = ports.flatMap((port) => port.backends).reduce((sum, { connections: counted }) => sum + (counted?.active ?? 0), 0);
+  const dead = peers.filter(({ state }) => state === 'dead').map(({ name }) => name);
+  const facts = [
+    `${count(taking.size, 'task')} ${taking.size === 1 ? 'takes' : 'take'} connections${drained.size === 0 ? '' : `, ${drained.size} drained`}; ${active} active`,
+    ...(peers.length === 0 ? [] : [dead.length === 0 ? `${count(peers.length, 'peer')} ${peers.length === 1 ? 'answers' : 'answer'}` : `${dead.join(', ')} of ${count(peers.length, 'peer')} ${dead.length === 1 ? 'does' : 'do'} not answer`]),
+    ...(source.available ? [] : ['the source does not answer: what it said last is served']),
+  ];
+  return hanging('  ', facts.join('; '), view.columns, dead.length > 0 || !source.available ? view.colours.yellow : undefined);
+}
+
+function controllerLines(report: StatusReport, view: View, now: Date): string[] {
   const { source, lastSync } = report;
   const repairs = Object.entries(report.repairs).map(([kind, number]) => `${number} ${kind}`);
   const since = span(Math.max(0, now.getTime() - Date.parse(source.since)));
   const answers = source.available ? `answers, for ${since}` : `HAS NOT ANSWERED for ${since}: ${source.error ?? 'it was not asked yet'}`;
   const facts: [string, string][] = [
-    ['Controller', `routemesh ${report.version}, up ${span(report.uptimeSeconds * 1000)}, node id ${report.node.id}`],
+    ['Version', `routemesh ${report.version}, up ${span(report.uptimeSeconds * 1000)}, node id ${report.node.id}`],
     ['Source', `${source.description}: ${answers}`],
     ['Last sync', lastSync === null ? 'none yet' : `${ago(lastSync.at, now)} (${lastSync.reason}), took ${span(lastSync.durationMilliseconds)}, ${lastSync.changes === 0 ? 'nothing to change' : count(lastSync.changes, 'change')}; ${count(report.syncs, 'sync')} so far`],
     ['Repairs', repairs.length === 0 ? 'none: nobody else changed what is ours' : `${repairs.join(', ')}, changed by others and put right`],
@@ -91,7 +107,7 @@ function portLines(report: StatusReport, view: View): string[] {
   const ofBackend = (cell: (backend: BackendReport) => string) => (row: PortRow) => (row.backend === null ? '' : cell(row.backend));
   const columns: Column<PortRow>[] = [
     { title: 'PORT', cell: ({ port, first }) => (first ? `${port.protocol}/${port.published}` : ''), paint: (text) => colours.bold(text) },
-    { title: 'SERVICE', cell: ({ port, first }) => (first ? `${port.serviceName}${port.accepting ? '' : ' (removed)'}` : '') },
+    { title: 'SERVICE', cell: ({ port, first }) => (first ? `${port.serviceName}${port.accepting ? '' : ' (closed)'}` : '') },
     { title: 'TASK', cell: ({ backend }) => backend?.taskName ?? '(no task)', paint: (text, row) => paintTask(text, row, colours) },
     { title: 'NODE', cell: ofBackend((backend) => nodeNames.get(backend.nodeId) ?? backend.nodeId), rank: 2 },
     { title: 'REAL SERVER', cell: ofBackend((backend) => `${backend.address}:${backend.port}`), rank: 1 },

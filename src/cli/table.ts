@@ -1,5 +1,6 @@
 /** Columns of words, padded; what does not fit the terminal is left out by rank, then shortened. */
 import { printable } from '../printable.js';
+import { padTo, widthOf } from './width.js';
 
 export interface Column<Row> {
   readonly title: string;
@@ -18,13 +19,13 @@ export function tableLines<Row>(columns: readonly Column<Row>[], rows: readonly 
   let measured = columns.map((column) => measure(column, rows));
   if (width !== null) measured = fit(measured, width);
   const line = (cells: readonly string[]): string => `${gap}${cells.join(gap)}`.trimEnd();
-  const title = line(measured.map(({ column, width: cellWidth }) => paintTitle(pad(column.title, cellWidth, column.align))));
+  const title = line(measured.map(({ column, width: cellWidth }) => paintTitle(padTo(column.title, cellWidth, column.align))));
   return [
     title,
     ...rows.map((row, index) =>
       line(
         measured.map(({ column, cells, width: cellWidth }, position) => {
-          const text = pad(cells[index] ?? '', cellWidth, column.align);
+          const text = padTo(cells[index] ?? '', cellWidth, column.align);
           const last = position === measured.length - 1;
           return column.paint?.(last ? text.trimEnd() : text, row) ?? text;
         }),
@@ -41,7 +42,7 @@ interface Measured<Row> {
 
 function measure<Row>(column: Column<Row>, rows: readonly Row[]): Measured<Row> {
   const cells = rows.map((row) => printable(column.cell(row)));
-  return { column, cells, width: Math.max(column.title.length, ...cells.map((cell) => cell.length)) };
+  return { column, cells, width: cells.reduce((widest, cell) => Math.max(widest, widthOf(cell)), column.title.length) };
 }
 
 function fit<Row>(columns: Measured<Row>[], width: number): Measured<Row>[] {
@@ -62,11 +63,6 @@ function fit<Row>(columns: Measured<Row>[], width: number): Measured<Row>[] {
   }
 }
 
-function pad(text: string, width: number, align: 'left' | 'right' = 'left'): string {
-  const cut = text.length > width ? `${text.slice(0, width - 1)}…` : text;
-  return align === 'right' ? cut.padStart(width) : cut.padEnd(width);
-}
-
 /** Words into lines of at most `width` characters; a longer word has a line of its own. */
 export function wrap(text: string, width: number | null): string[] {
   const words = printable(text).split(' ');
@@ -74,7 +70,7 @@ export function wrap(text: string, width: number | null): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of words) {
-    if (line !== '' && line.length + 1 + word.length > width) {
+    if (line !== '' && widthOf(line) + 1 + widthOf(word) > width) {
       lines.push(line);
       line = word;
     } else {
@@ -86,5 +82,5 @@ export function wrap(text: string, width: number | null): string[] {
 
 /** The first line behind `lead`, the others below its end. `width`: of the terminal; null: none. */
 export function hanging(lead: string, text: string, width: number | null, paint: (text: string) => string = (same) => same): string[] {
-  return wrap(text, width === null ? null : Math.max(20, width - lead.length)).map((line, index) => `${index === 0 ? lead : ' '.repeat(lead.length)}${paint(line)}`);
+  return wrap(text, width === null ? null : Math.max(20, width - widthOf(lead))).map((line, index) => `${index === 0 ? lead : ' '.repeat(widthOf(lead))}${paint(line)}`);
 }

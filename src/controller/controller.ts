@@ -16,6 +16,7 @@ import type { ClusterState } from '../cluster/state.js';
 import type { EventObject, EventRecorder } from '../event.js';
 import type { Change } from '../kernel/change.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
+import { closedMarks, isOfClosedPort } from '../kernel/order.js';
 import { isRepair, stillWanted } from '../kernel/repair.js';
 import type { Logger } from '../log.js';
 import type { MetricsFacts } from '../metrics/facts.js';
@@ -95,7 +96,7 @@ export class Controller {
     this.conditions = new ConditionLog(events);
     this.changes = new ChangeLog({ node: options.node.name, events, logger });
     this.cluster = new ClusterWatch({ ...options, onChange: (reason, changedAt) => { this.onClusterChange(reason, changedAt); } });
-    this.drains = new DrainWatch({ nodeId: options.node.id, cluster: this.cluster, kernel, events, ports: () => this.currentPlan?.ports ?? [], onEnded: () => { this.queue.request('drained'); } });
+    this.drains = new DrainWatch({ nodeId: options.node.id, cluster: this.cluster, kernel, events, ports: () => this.currentPlan?.ports ?? [], hasPeers: () => this.peers.reports().length > 0, onEnded: () => { this.queue.request('drained'); } });
     this.peers = new PeerWatch({
       probe: kernel.probe(),
       timeoutMilliseconds: settings.peerTimeoutMilliseconds,
@@ -263,7 +264,7 @@ export class Controller {
 
   /**
    * Real servers that must take no more connections. A task that stops listens only a moment longer, and what is sent to
-   * it then is lost; a dead peer answers nothing at all.
+   * it then is lost; a dead peer answers nothing at all. A port that closes is none of these: its DNAT goes first.
    */
   private shedAtOnce(): void {
     const began = performance.now();
@@ -275,9 +276,11 @@ export class Controller {
     const alive = new Map([...this.lastContext.localTasks].filter(([id]) => localTasks.has(id)));
     const soon = plan(served, { ...this.lastContext, localTasks: alive, ...this.unanswering() });
     const already = this.shed?.changes ?? [];
+    const closed = closedMarks(soon);
     const urgent = kernel
       .differenceFrom(this.lastApplied, soon)
-      .filter((change): change is IpvsChange => change.kind === 'ipvs' && change.action !== 'add' && !already.some((done) => isSame(done, change)));
+      .filter((change): change is IpvsChange => change.kind === 'ipvs' && change.action !== 'add')
+      .filter((change) => !isOfClosedPort(change, closed) && !already.some((done) => isSame(done, change)));
     this.shed = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
     if (urgent.length > 0) this.instruments.urgent(performance.now() - began);
   }

@@ -17,6 +17,8 @@ export interface DrainWatchOptions {
   readonly events: EventRecorder;
   /** As they are programmed now. */
   readonly ports: () => readonly ServedPort[];
+  /** Do other nodes send to the tasks of this one? */
+  readonly hasPeers: () => boolean;
   /** A drain has come to its end: a sync would change something. */
   readonly onEnded: () => void;
 }
@@ -60,8 +62,13 @@ export class DrainWatch {
     return {
       now: performance.now(),
       isAlive: (task) => (task.nodeId === this.options.nodeId ? localTasks.has(task.id) : this.mayLiveElsewhere(task)),
-      connectionsOf: (task) => this.connectionsOf(task),
+      connectionsOf: (task) => (this.isReachedByPeers(task) ? null : this.connectionsOf(task)),
     };
+  }
+
+  /** Peers send to it through the fabric, and only their own IPVS knows what connections they have there. */
+  private isReachedByPeers(task: Task): boolean {
+    return task.nodeId === this.options.nodeId && this.options.hasPeers();
   }
 
   /**

@@ -19,7 +19,7 @@ import { connectionCounts, type ConnectionCount } from './connections.js';
 import { differenceOf, differenceOfPlans } from './difference.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
-import { belongsTo, stages, type Stage } from './order.js';
+import { belongsTo, closedMarks, goesDown, stages, type Stage } from './order.js';
 import { PeerProbe } from './peer-probe.js';
 import { portsHeldByOthers } from './ports-held-by-others.js';
 import type { Outcome } from './reconciler.js';
@@ -100,8 +100,9 @@ export class Engine {
     return await this.pass(plan, async (places) => {
       const outcomes: Outcome[] = [];
       const todo = (changes as readonly KernelChange[]).filter((change) => !isUnreadable(change));
-      const up = todo.filter(({ action }) => action !== 'remove');
-      const down = todo.filter(({ action }) => action === 'remove');
+      const closed = closedMarks(plan);
+      const down = todo.filter((change) => goesDown(change, closed));
+      const up = todo.filter((change) => !goesDown(change, closed));
       for (const stage of stages) outcomes.push(...(await this.applyStage(stage, up, false)));
       for (const stage of [...stages].reverse()) outcomes.push(...(await this.applyStage(stage, down, true)));
       this.watcher.renew();

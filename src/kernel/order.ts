@@ -10,9 +10,15 @@
  *
  * Down (removals): the same stages backwards: no DNAT, then no mark, then no virtual service and real server, then no
  * route and cable, and last the fabric's admission.
+ *
+ * A port that closes, because its service is left to dockerd or removed, goes down too, although its last connections
+ * keep its real servers: they lose their weight only when no DNAT leads to them any more. IPVS refuses what comes to a
+ * service whose real servers have no weight, and whoever connects in that instant is to be answered by dockerd instead.
  */
+import type { NodePlan } from '../plan/node-plan.js';
 import type { Place } from '../plan/objects.js';
-import { kinds, type Kind } from './change.js';
+import { kinds, type Change, type Kind } from './change.js';
+import type { IpvsChange } from './ipvs.js';
 
 export interface Stage {
   readonly kind: Kind;
@@ -49,4 +55,18 @@ export function belongsTo(stage: Stage, change: { readonly kind: Kind; readonly 
 /** Position of a change in `stages`. */
 export function stageIndexOf(change: { readonly kind: Kind; readonly place: Place }): number {
   return stages.findIndex((stage) => belongsTo(stage, change));
+}
+
+/** Fwmarks of ports that take no new connections, and whose last ones are kept. */
+export function closedMarks({ ports }: Pick<NodePlan, 'ports'>): ReadonlySet<number> {
+  return new Set(ports.filter(({ accepting }) => !accepting).map(({ fwmark }) => fwmark));
+}
+
+export function isOfClosedPort({ subject }: Pick<IpvsChange, 'subject'>, closed: ReadonlySet<number>): boolean {
+  return subject.type !== 'timeouts' && subject.service.kind === 'fwmark' && closed.has(subject.service.fwmark);
+}
+
+/** `closed`: `closedMarks` of the plan that the change is for. */
+export function goesDown(change: Change | IpvsChange, closed: ReadonlySet<number>): boolean {
+  return change.action === 'remove' || ('subject' in change && change.kind === 'ipvs' && isOfClosedPort(change, closed));
 }

@@ -28,7 +28,7 @@ export interface HostExit {
 }
 
 /** By the device that the client is routed to, for the first address on it: the way that its answers take. */
-export function entryOf({ host }: Observation, { protocol, port, client }: TraceRequest): Entry {
+export function entryOf({ host }: Pick<Observation, 'host'>, { protocol, port, client }: TraceRequest): Entry {
   const isOwn = surroundingsOf(host).isLocal(client);
   const addressed = (destination: Ipv4Address, device: Packet['inputDevice']): Packet =>
     arriving(protocol, { source: client, sourcePort: clientPort, destination, destinationPort: port }, device);

@@ -1,14 +1,13 @@
 /** Reads this node for a trace: namespaces, cables, routes, rules, IPVS. Nothing is changed. */
 import { SavedState } from '../cluster/saved-state.js';
 import type { ClusterState } from '../cluster/state.js';
-import { asError } from '../kernel/errors.js';
-import { lookAtIptables } from '../kernel/iptables/look.js';
 import { Machine, type OpenPlace } from '../kernel/machine.js';
 import { programsListening } from '../kernel/ports-held-by-others.js';
 import { runningController } from '../server/controller-claim.js';
 import type { Settings } from '../settings.js';
-import type { Observation, SeenPlace, SeenVirtualService } from './observation.js';
-import { deviceNames, readNetwork, type OtherPlace } from './read-network.js';
+import type { Observation } from './observation.js';
+import { readVirtualServices } from './read-ipvs.js';
+import { otherPlace, readPlace } from './read-place.js';
 import { readTasks } from './read-tasks.js';
 import type { TraceRequest } from './request.js';
 
@@ -30,9 +29,9 @@ export async function observe(settings: Needed, request: TraceRequest): Promise<
     const [controller, cluster, seenHost, seenSandbox, seenFabric] = await Promise.all([
       runningController(),
       savedCluster(settings.stateFolder),
-      see(host, 'host', [], others, loopbackRouted),
-      sandbox === undefined ? null : see(sandbox, names.sandbox, inNamed(names.sandbox), others),
-      fabric === undefined ? null : see(fabric, names.fabric, inNamed(names.fabric), others),
+      readPlace(host, 'host', [], others, loopbackRouted),
+      sandbox === undefined ? null : readPlace(sandbox, names.sandbox, inNamed(names.sandbox), others),
+      fabric === undefined ? null : readPlace(fabric, names.fabric, inNamed(names.fabric), others),
     ]);
     return {
       settings,
@@ -52,39 +51,6 @@ export async function observe(settings: Needed, request: TraceRequest): Promise<
 
 function inNamed(name: string): string[] {
   return ['ip', 'netns', 'exec', name];
-}
-
-function otherPlace(open: OpenPlace): OtherPlace {
-  return { place: open.place, namespace: open.namespace, devices: deviceNames(open.links()) };
-}
-
-async function see(open: OpenPlace, name: string, enter: readonly string[], others: readonly OtherPlace[], sysctls: readonly string[] = []): Promise<SeenPlace> {
-  return {
-    place: open.place,
-    name,
-    enter,
-    network: readNetwork(open.routes(), open.namespace, open.place, others, ['net/ipv4/ip_forward', ...sysctls]),
-    iptables: await lookAtIptables(open.namespace),
-  };
-}
-
-/** A text where IPVS can't be asked: what is wrong then is what a trace says. */
-function readVirtualServices(sandbox: OpenPlace): SeenVirtualService[] | string {
-  try {
-    const ipvs = sandbox.ipvs();
-    return ipvs.services().map((service) => ({
-      key: service.key,
-      scheduler: service.scheduler,
-      persistenceSeconds: service.persistenceSeconds ?? null,
-      onePacket: service.onePacket,
-      connections: service.statistics.connections,
-      servers: ipvs
-        .destinations(service.key)
-        .map(({ address, port, weight, activeConnections, inactiveConnections }) => ({ address, port, weight, active: activeConnections, inactive: inactiveConnections })),
-    }));
-  } catch (error) {
-    return asError(error).message;
-  }
 }
 
 /** Neither dockerd's placeholder nor our controller's: programs that really want what comes to the port. */

@@ -19,6 +19,12 @@ const defaultRequestMilliseconds = 20_000;
 /** Filters as of the Engine API: `{ service: ['id'] }`. */
 export type Filters = Readonly<Record<string, readonly string[]>>;
 
+export interface ServiceUpdate {
+  /** `Version.Index` of the service as it was read. */
+  readonly version: number;
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
 export class DockerClient {
   private readonly docker: Docker;
   private readonly requestMilliseconds: number;
@@ -57,6 +63,18 @@ export class DockerClient {
 
   inspectContainer(id: string, signal: AbortSignal): Promise<RawObject> {
     return this.request(`inspecting container ${id.slice(0, 12)}`, signal, (abortSignal) => this.docker.getContainer(id).inspect({ abortSignal }));
+  }
+
+  /** By id or name. DockerAnswerError 404 where there is none. */
+  inspectService(name: string, signal: AbortSignal): Promise<RawObject> {
+    return this.request(`inspecting service ${name}`, signal, (abortSignal) => this.docker.getService(encodeURIComponent(name)).inspect({ abortSignal }));
+  }
+
+  /** Puts a spec in the place of the one that the service has at this version; Docker refuses it when somebody else was faster. */
+  async updateService(id: string, { version, spec }: ServiceUpdate, signal: AbortSignal): Promise<void> {
+    // docker-modem's way to say which words go where; dockerode's types don't know it.
+    const service = this.docker.getService(id) as unknown as { update(options: { _query: { version: number }; _body: unknown; abortSignal: AbortSignal }): Promise<unknown> };
+    await this.request('updating a service', signal, (abortSignal) => service.update({ _query: { version }, _body: spec, abortSignal }));
   }
 
   info(signal: AbortSignal): Promise<RawObject> {

@@ -55,7 +55,7 @@ function drainOf(raw: RawObject): number {
 }
 
 /** What the allocator granted (`Endpoint.Ports`), not what was asked for: a port that Swarm chose itself is only there. */
-function swarmPorts(raw: RawObject): PortMapping[] {
+export function swarmPorts(raw: RawObject): PortMapping[] {
   const ports = new Map<string, PortMapping>();
   for (const port of listOf(raw, 'Endpoint', 'Ports')) {
     // API versions before 1.25 knew no mode: all was ingress.

@@ -14,10 +14,10 @@ describe('the command line', () => {
   it('prints a help that names each command and the exit codes', async () => {
     const { exitCode, out } = await run('--help');
     expect(exitCode).toBe(0);
-    for (const word of ['run', 'plan', 'status', 'trace', 'doctor', 'cleanup', 'Exit codes', '/etc/routemesh/config.yaml']) expect(out).toContain(word);
+    for (const word of ['run', 'plan', 'status', 'trace', 'top', 'compare', 'switch', 'doctor', 'cleanup', 'Exit codes', '/etc/routemesh/config.yaml']) expect(out).toContain(word);
   });
 
-  it.each(['run', 'plan', 'status', 'trace', 'doctor', 'cleanup'])('gives %s a help with examples, exit codes, --json and --config', async (command) => {
+  it.each(['run', 'plan', 'status', 'trace', 'top', 'compare', 'switch', 'doctor', 'cleanup'])('gives %s a help with examples, exit codes, --json and --config', async (command) => {
     const { exitCode, out } = await run(command, '--help');
     expect(exitCode).toBe(0);
     for (const word of ['Examples:', 'Exit codes:', '--json', '--config']) expect(out).toContain(word);
@@ -28,7 +28,7 @@ describe('the command line', () => {
     expect((await run('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it.each([[[]], [['staus']], [['status', '--jsn']], [['status', 'web']], [['plan', '--resync']], [['trace']], [['trace', '80', '81']]])('ends with 64 on wrong usage, so that a script can tell it from a failure: %j', async (words) => {
+  it.each([[[]], [['staus']], [['status', '--jsn']], [['status', 'web']], [['plan', '--resync']], [['trace']], [['trace', '80', '81']], [['switch', 'web']], [['top', 'web']]])('ends with 64 on wrong usage, so that a script can tell it from a failure: %j', async (words) => {
     const { exitCode, error, out } = await run(...words);
     expect(exitCode).toBe(64);
     expect(error).not.toBe('');
@@ -46,6 +46,12 @@ describe('the command line', () => {
   });
 
   it.each([[['trace', 'http']], [['trace', '70000']], [['trace', '80/icmp']], [['trace', '80', '--from', 'fd00::1']]])('refuses what is no port or client of a trace: %j', async (words) => {
+    await expect(run(...words)).rejects.toBeInstanceOf(ConfigurationError);
+  });
+
+  it.each([
+    [['top', '--interval', '0']], [['top', '--count', '1.5']], [['top', '--sort', 'size']], [['top', '--per', 'node']], [['status', '--watch', 'often']], [['switch', 'web', 'kube']], [['switch', 'web', 'dockerd', '--timeout', 'soon']],
+  ])('refuses what a command can’t go by, before it does anything: %j', async (words) => {
     await expect(run(...words)).rejects.toBeInstanceOf(ConfigurationError);
   });
 

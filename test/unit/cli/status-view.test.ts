@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { plainColours } from '../../../src/cli/output.js';
 import { renderStatus } from '../../../src/cli/status-view.js';
+import { widthOf } from '../../../src/cli/width.js';
 import type { Condition } from '../../../src/cluster/condition.js';
 import type { MeshEvent } from '../../../src/event.js';
 import type { StatusReport } from '../../../src/controller/report.js';
@@ -17,20 +18,23 @@ const conflict: Condition = { reason: 'PortConflict', object: { kind: 'service',
 describe('status for people', () => {
   it('shows at one look: health, source, nodes, each task with weight and connections', () => {
     expect(render(statusReport())).toBe(`HEALTHY: node node1 serves 1 published port
-  Controller  routemesh 0.1.0, up 2 h 3 min, node id n1
-  Source      docker on /var/run/docker.sock: answers, for 2 h 2 min
-  Last sync   2 s ago (resync), took 18 ms, nothing to change; 1203 syncs so far
-  Repairs     2 iptables, 1 ipvs, changed by others and put right
+  1 task takes connections, 1 drained; 3 active; node2 of 1 peer does not answer
+
+Published ports
+  PORT      SERVICE  TASK   NODE   REAL SERVER  WEIGHT  ACTIVE  INACTIVE
+  tcp/8080  web      web.1  node1  10.0.0.5:80       1       3        12
+                     web.2  node1  10.0.0.6:80       0       -         -
 
 Nodes
   NAME          ADDRESS        STATE  PEER                   ID
   node1 (this)  192.168.56.11  ready                         n1
   node2         192.168.56.12  down   dead, silent for 12 s  n2
 
-Published ports
-  PORT      SERVICE  TASK   NODE   REAL SERVER  WEIGHT  ACTIVE  INACTIVE
-  tcp/8080  web      web.1  node1  10.0.0.5:80       1       3        12
-                     web.2  node1  10.0.0.6:80       0       -         -
+Controller
+  Version     routemesh 0.1.0, up 2 h 3 min, node id n1
+  Source      docker on /var/run/docker.sock: answers, for 2 h 2 min
+  Last sync   2 s ago (resync), took 18 ms, nothing to change; 1203 syncs so far
+  Repairs     2 iptables, 1 ipvs, changed by others and put right
 `);
   });
 
@@ -76,10 +80,23 @@ Published ports
     expect(render(statusReport({ ports: [{ ...port, backends: [] }] }))).toContain('tcp/8080  web      (no task)');
   });
 
-  it.each([44, 60, 80])('stays inside a terminal of %d columns and keeps port, task, weight and connections', (columns) => {
+  it.each([44, 60, 80, 160])('stays inside a terminal of %d columns and keeps port, task, weight and connections', (columns) => {
     const text = render(statusReport({ conditions: [conflict] }), columns);
-    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(columns);
+    expect(Math.max(...text.split('\n').map(widthOf))).toBeLessThanOrEqual(columns);
     for (const word of ['tcp/8080', 'web.1', 'WEIGHT', 'ACTIVE']) expect(text).toContain(word);
+  });
+
+  it('says why right behind what: conditions stand before the ports', () => {
+    const text = render(statusReport({ conditions: [conflict] }));
+    expect(text.indexOf('PortConflict')).toBeLessThan(text.indexOf('Published ports'));
+  });
+
+  it.each([60, 80, 160])('keeps its columns under each other in %d columns with long and wide names', (columns) => {
+    const [port] = statusReport().ports;
+    if (port === undefined) throw new Error('no port');
+    const wide = { ...port, serviceName: '网页服务🚀', backends: port.backends.map((backend) => ({ ...backend, taskName: `网页服务🚀-of-a-very-long-name.${backend.taskId}` })) };
+    const lines = render(statusReport({ ports: [wide] }), columns).split('\n');
+    expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(columns);
   });
 
   it("keeps a stranger's control characters out of the terminal", () => {

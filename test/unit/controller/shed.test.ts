@@ -5,6 +5,7 @@ import { Controller } from '../../../src/controller/controller.js';
 import { EventLog } from '../../../src/controller/event-log.js';
 import type { MeshKernel } from '../../../src/controller/mesh-kernel.js';
 import type { Change } from '../../../src/kernel/change.js';
+import { connectionKey, type ConnectionCount } from '../../../src/kernel/connections.js';
 import { differenceOfPlans } from '../../../src/kernel/difference.js';
 import { silentEvents } from '../../../src/event.js';
 import { silentLogger } from '../../../src/log.js';
@@ -19,6 +20,7 @@ const web: ClusterState = cluster({ nodes: [node(1), node(2)], services: [servic
 /** A kernel that holds whatever was planned, and writes down what is asked of it. */
 function bed() {
   const calls: string[] = [];
+  const counts = new Map<string, ConnectionCount>();
   let answering = true;
   let looking: Promise<void> = Promise.resolve();
   let found: readonly Change[] = [];
@@ -36,7 +38,7 @@ function bed() {
     differenceFrom: differenceOfPlans,
     apply: (_plan, changes) => { note(changes.map(({ summary }) => summary).join('; ')); return Promise.resolve({ applied: changes, failed: [] }); },
     applyAtOnce: (changes) => { note(`at once: ${changes.map(({ summary }) => summary).join('; ')}`); return changes; },
-    connections: () => new Map(),
+    connections: () => counts,
     statistics: () => Promise.resolve({ ports: new Map(), realServers: new Map() }),
     probe: () => ({
       send: (_source, destination, sequence, onReply) => { if (answering) onReply(destination, sequence); },
@@ -63,7 +65,7 @@ function bed() {
     logger: silentLogger,
   });
   return {
-    calls, controller,
+    calls, controller, counts,
     /** The next look lasts until it is ended with what it finds. */
     holdLook: () => {
       let end: () => void = () => undefined;
@@ -143,4 +145,27 @@ it('a task of another node that has ended is taken out before its routes go: not
   const [first, then] = await next(2);
   expect(first).toBe('at once: destination 10.0.0.6:80 of tcp/8080 (mark 0x61f90)');
   expect(then).toMatch(/route 10\.0\.0\.6\/32 .*; rule filter FORWARD -d 10\.0\.0\.6\/32 /);
+});
+
+it('whoever connects while a service is left to dockerd is not refused: the real servers keep their weight until our DNAT is gone', async () => {
+  const { tell, next } = await running();
+
+  tell({ ...web, services: [], tasks: [] });
+
+  const [first] = await next(1);
+  expect(first).not.toMatch(/^at once/);
+  expect(first).toContain(weight('1 → 0'));
+});
+
+it('a draining task keeps its cable although nobody here is connected: other nodes’ clients may be, and only those nodes know', async () => {
+  const { tell, next, counts, controller } = await running();
+  counts.set(connectionKey(0x61f90, '10.0.0.5', 80), { active: 0, inactive: 0 });
+  const draining = { ...web, tasks: [{ ...local, weight: 0 }, remote] };
+  tell(draining);
+  await next(2);
+
+  tell({ ...draining, nodes: [node(1), { ...node(2), name: 'renamed' }] });
+  while (controller.report().nodes[1]?.name !== 'renamed' || controller.report().syncs < 3) await new Promise((resolve) => setImmediate(resolve));
+
+  expect(controller.report().ports[0]?.backends.map(({ taskName, weight: now }) => `${taskName} ${now}`)).toEqual(['web.1 0', 'web.2 1']);
 });
