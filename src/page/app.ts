@@ -74,7 +74,7 @@ class App {
     this.showHead(snapshot, seen);
     byId('empty').hidden = snapshot.ports.length > 0;
     byId('no-match').hidden = snapshot.ports.length === 0 || seen.ports.length > 0;
-    this.graph.show({ snapshot: seen, history: this.history, fresh: this.fresh });
+    this.graph.show({ snapshot: seen, whole: snapshot, history: this.history, fresh: this.fresh });
     this.showPanel();
   }
 

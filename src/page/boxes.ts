@@ -67,8 +67,8 @@ const contents: Readonly<Record<Box['kind'], (target: HTMLButtonElement) => Upda
     return ({ folded }) => {
       const silent = folded.filter(({ state }) => state === 'silent' || state === 'down').length;
       setState(target, silent > 0 ? 'silent' : 'alive');
-      setText(name, `${count(folded.length, 'other node')}`);
-      setText(note, silent > 0 ? `${silent} without answer` : 'all answer');
+      setText(name, count(folded.length, 'other'));
+      setText(note, silent > 0 ? `${silent} no answer` : 'all answer');
       describe(target, `${count(folded.length, 'other node')}, ${silent > 0 ? `${silent} without answer` : 'all answer'}`);
     };
   },
@@ -117,9 +117,9 @@ const contents: Readonly<Record<Box['kind'], (target: HTMLButtonElement) => Upda
       setState(target, state);
       setText(name, task.name);
       setText(address, task.address);
-      setText(weight, state === 'serving' ? `w ${weights}` : stateWords[state]);
+      setText(weight, state === 'gone' ? '' : `w ${weights}`);
       setText(open, state === 'gone' ? '' : `${short(figures.active)} open`);
-      setText(rate, state === 'gone' ? '' : text);
+      setText(rate, state === 'serving' ? text : stateWords[state]);
       describe(target, `Task ${task.name}, ${task.address}, ${stateWords[state]}, weight ${weights}, ${figures.active} open connections, ${text} new. Opens its history.`);
     };
   },

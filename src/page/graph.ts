@@ -1,16 +1,18 @@
 /** The picture: boxes, frames and links where the layout has them, of what is seen; moves the focus by arrow keys. */
 import { makeBox, type BoxFacts, type BoxView } from './boxes.js';
 import { element, setText, svgElement } from './element.js';
-import { isNear, layoutOf, neighbourOf, type Box, type Curve, type Frame, type Layout, type Rectangle, type Title } from './layout.js';
+import { isNear, layoutOf, narrowest, neighbourOf, type Box, type Curve, type Frame, type Layout, type Rectangle, type Title } from './layout.js';
 import { Links } from './links.js';
 import { totals, type RateHistory } from './model.js';
 import { Particles } from './particles.js';
-import { clientsId, entryId, portBoxId, sandboxId, sceneOf, type Scene } from './scene.js';
+import { clientsId, entryId, linksOfChosen, portBoxId, sandboxId, sceneOf, type Scene, type SceneLink } from './scene.js';
 import type { MeshServer, MeshSnapshot } from './wire.js';
 
 export interface GraphFacts {
   /** As filtered. */
   readonly snapshot: MeshSnapshot;
+  /** All of it. */
+  readonly whole: MeshSnapshot;
   readonly history: RateHistory;
   /** New connections just now, by id of the real server. */
   readonly fresh: ReadonlyMap<string, number>;
@@ -48,7 +50,6 @@ export class Graph {
 
   show(facts: GraphFacts): void {
     this.facts = facts;
-    this.scene = sceneOf(facts.snapshot);
     this.arrange();
     this.send();
   }
@@ -67,14 +68,18 @@ export class Graph {
   }
 
   private arrange(): void {
-    if (this.scene === null || this.scroller.clientWidth === 0) return;
+    const { facts } = this;
+    const { clientWidth: width, clientHeight: height } = this.scroller;
+    if (facts === null || width === 0) return;
     const before = this.layout;
-    this.layout = layoutOf(this.scene, { width: this.scroller.clientWidth, height: this.scroller.clientHeight });
+    this.scene = sceneOf(facts.snapshot, width < narrowest ? 2 : undefined);
+    this.layout = layoutOf(this.scene, { width, height });
     if (before !== null && !isSame(before, this.layout)) this.particles.clear();
     if (!this.layout.boxes.some(({ id }) => id === this.current)) this.current = clientsId;
     this.picture.style.width = `${this.layout.width}px`;
     this.picture.style.height = `${this.layout.height}px`;
     this.picture.dataset.direction = this.layout.direction;
+    this.picture.dataset.room = this.layout.room;
     this.showSeen();
   }
 
@@ -93,7 +98,6 @@ export class Graph {
     const seen = layout.boxes.filter((box) => box.id === this.current || isNear(box, top, height));
     this.showDecorations([...layout.frames, ...layout.titles].filter((place) => isNear(place, top, height)), facts.snapshot);
     this.showBoxes(seen, factsOf(scene, facts));
-    this.links.show(scene, layout, top, height);
     this.emphasise();
   }
 
@@ -145,8 +149,8 @@ export class Graph {
       target.append(element('div', { class: 'frame-title' }, name, element('span', { class: 'muted' }, 'IPVS')));
     }
     this.decorations.set(id, target);
-    // Behind the boxes.
-    this.svg.after(target);
+    // Behind links and boxes.
+    this.svg.before(target);
     return target;
   }
 
@@ -176,21 +180,16 @@ export class Graph {
 
   /** What belongs to the box that is pointed at, or open, stands out. */
   private emphasise(): void {
-    const { scene } = this;
-    const chosen = [this.pointed, this.opened].find((id) => id !== null && id !== clientsId && !id.startsWith('entry:') && id !== 'folded');
-    if (scene === null || chosen === undefined || chosen === null) {
-      this.links.emphasise(null);
-      for (const { element: target } of this.boxes.values()) target.classList.remove('is-related', 'is-aside');
-      return;
-    }
-    const touching = scene.links.filter(({ from, to }) => from === chosen || to === chosen);
-    const groups = scene.groups.filter(({ id }) => id === chosen).flatMap(({ tasks }) => tasks.map(({ id }) => id));
-    const ofGroup = scene.links.filter(({ to }) => groups.includes(to));
-    const related = new Set([chosen, ...[...touching, ...ofGroup].flatMap(({ from, to }) => [from, to])]);
-    this.links.emphasise(new Set([...touching, ...ofGroup].map(({ id }) => id)));
+    const { scene, layout } = this;
+    if (scene === null || layout === null) return;
+    const chosen = [this.pointed, this.opened].find((id) => id !== null && /^(?:task|port|node):/.test(id)) ?? null;
+    const chosenLinks = chosen === null ? [] : linksOfChosen(scene, chosen);
+    this.links.show([...scene.links, ...chosenLinks], layout, this.scroller.scrollTop, this.scroller.clientHeight);
+    const touching = chosenLinks.length > 0 ? chosenLinks : linksTouching(scene, chosen);
+    const related = new Set([...(chosen === null ? [] : [chosen]), ...touching.flatMap(({ from, to }) => [from, to])]);
+    this.links.emphasise(chosen === null ? null : new Set(touching.map(({ id }) => id)));
     for (const [id, { element: target }] of this.boxes) {
-      target.classList.toggle('is-related', related.has(id));
-      target.classList.toggle('is-aside', /^(?:task|port|node):/.test(id) && !related.has(id) && !groups.includes(id) && !isHeaderOf(scene, id, related));
+      target.classList.toggle('is-aside', chosen !== null && /^(?:task|port|node):/.test(id) && !related.has(id) && !isHeaderOf(scene, id, related));
     }
   }
 
@@ -231,7 +230,14 @@ function mark(target: HTMLElement, isOpened: boolean): void {
 }
 
 function isSame(one: Layout, other: Layout): boolean {
-  return one.width === other.width && one.curves.size === other.curves.size && [...one.curves].every(([id, curve]) => other.curves.get(id)?.join() === curve.join());
+  const placesOf = ({ boxes }: Layout): string => boxes.map(({ id, x, y, width }) => `${id} ${x} ${y} ${width}`).join();
+  return placesOf(one) === placesOf(other);
+}
+
+/** Of a node with its tasks one by one, the links of them all. */
+function linksTouching({ links, groups }: Scene, chosen: string | null): SceneLink[] {
+  const tasks = new Set(groups.filter(({ id }) => id === chosen).flatMap((group) => group.tasks.map(({ id }) => id)));
+  return links.filter(({ from, to }) => from === chosen || to === chosen || tasks.has(to));
 }
 
 /** A node's header stays plain while one of its tasks is chosen. */
@@ -239,10 +245,11 @@ function isHeaderOf(scene: Scene, id: string, related: ReadonlySet<string>): boo
   return scene.groups.some((group) => group.id === id && group.tasks.some((task) => related.has(task.id)));
 }
 
-function factsOf(scene: Scene, { snapshot, history, fresh }: GraphFacts): (box: Box) => BoxFacts {
-  const total = totals(snapshot);
+/** A port is told whole, whichever of its tasks are shown. */
+function factsOf(scene: Scene, { whole, history, fresh }: GraphFacts): (box: Box) => BoxFacts {
+  const total = totals(whole);
   const nodes = new Map(scene.entries.map((node) => [entryId(node), node]));
-  const ports = new Map(scene.ports.map((port) => [portBoxId(port), port]));
+  const ports = new Map(whole.ports.map((port) => [portBoxId(port), port]));
   const groups = new Map(scene.groups.map((group) => [group.id, group]));
   const tasks = new Map(scene.groups.flatMap((group) => group.tasks.map((task) => [task.id, task])));
   const isFresh = (servers: readonly MeshServer[]): boolean => servers.some(({ id }) => fresh.has(id));
@@ -254,15 +261,15 @@ function factsOf(scene: Scene, { snapshot, history, fresh }: GraphFacts): (box: 
 }
 
 /** The curves that a new connection takes to a real server. */
-function waysOf(scene: Scene, { curves }: Layout, { nodes, ports }: MeshSnapshot): (serverId: string) => Curve[] {
+function waysOf(scene: Scene, layout: Layout, { nodes, ports }: MeshSnapshot): (serverId: string) => Curve[] {
   const here = nodes.find(({ state }) => state === 'here');
   const ends = new Map<string, { readonly port: string; readonly server: MeshServer }>();
   for (const port of ports) for (const server of port.servers) ends.set(server.id, { port: portBoxId(port), server });
   return (serverId) => {
     const end = ends.get(serverId);
     if (here === undefined || end === undefined) return [];
-    const target = scene.detail === 'tasks' ? `task:${end.server.taskId}` : `node:${end.server.nodeId}`;
-    const last = curves.get(`${end.port} ${target}`) ?? curves.get(`${sandboxId} ${target}`);
-    return [curves.get(`${clientsId} ${entryId(here)}`), curves.get(`${entryId(here)} ${end.port}`), last].filter((curve) => curve !== undefined);
+    const [middle, target] = scene.detail === 'tasks' ? [end.port, `task:${end.server.taskId}`] : [sandboxId, `node:${end.server.nodeId}`];
+    const stations = [clientsId, entryId(here), middle, target];
+    return stations.slice(1).map((to, index) => layout.curveOf({ from: stations[index] ?? '', to })).filter((curve) => curve !== null);
   };
 }

@@ -2,7 +2,7 @@
  * Where everything is drawn: layers from left to right (clients, nodes, sandbox, real servers), or from top to bottom
  * where the window is narrow. Pure; lengths in CSS pixels.
  */
-import { clientsId, entryId, foldedId, portBoxId, sandboxId, type Scene } from './scene.js';
+import { clientsId, entryId, foldedId, portBoxId, sandboxId, type Scene, type SceneLink } from './scene.js';
 
 export interface Rectangle {
   readonly x: number;
@@ -33,30 +33,35 @@ export type Curve = readonly [number, number, number, number, number, number, nu
 
 export interface Layout {
   readonly direction: 'across' | 'down';
+  /** Room in the boxes of real servers. */
+  readonly room: 'plenty' | 'little';
   readonly width: number;
   readonly height: number;
   /** By layer, then from top to bottom. */
   readonly boxes: readonly Box[];
   readonly frames: readonly Frame[];
   readonly titles: readonly Title[];
-  /** By id of the scene's link. */
-  readonly curves: ReadonlyMap<string, Curve>;
+  /** Null where an end of the link is not in the picture. */
+  curveOf(link: Pick<SceneLink, 'from' | 'to'>): Curve | null;
 }
 
-const narrowest = 926;
+/** Below, layers stand one above the other. */
+export const narrowest = 926;
 const margin = 20;
 const titleHeight = 30;
 const sizes = {
-  clients: { width: 116, height: 104 },
-  entry: { width: 148, height: 50, gap: 10 },
-  port: { width: 232, height: 54, gap: 8 },
+  clients: { width: 112, height: 104 },
+  entry: { width: 134, height: 50, gap: 10 },
+  port: { width: 224, height: 54, gap: 8 },
   task: { height: 34 },
   node: { height: 38 },
   strip: { height: 34, gap: 6 },
   frame: { header: 34, padding: 10, gap: 14 },
 };
-const groupWidth = { least: 280, most: 430 };
-const gap = { least: 30, most: 150 };
+const groupWidth = { least: 290, wanted: 350, most: 430 };
+const gap = { least: 34, most: 150 };
+/** Of a group: there is room for addresses. */
+const roomy = 360;
 
 export function layoutOf(scene: Scene, viewport: { readonly width: number; readonly height: number }): Layout {
   return viewport.width < narrowest ? down(scene, viewport.width) : across(scene, viewport);
@@ -66,7 +71,7 @@ function across(scene: Scene, viewport: { readonly width: number; readonly heigh
   const { padding } = sizes.frame;
   const fixed = sizes.clients.width + sizes.entry.width + sizes.port.width + 2 * padding;
   const room = viewport.width - 2 * margin - fixed;
-  const between = clamp((room - groupWidth.least) / 3, gap.least, gap.most);
+  const between = clamp((room - groupWidth.wanted) / 3, gap.least, gap.most);
   const last = clamp(room - 3 * between, groupWidth.least, groupWidth.most);
   const spare = Math.max(0, (room - 3 * between - last) / 2);
   const xs = {
@@ -76,7 +81,7 @@ function across(scene: Scene, viewport: { readonly width: number; readonly heigh
     group: margin + spare + fixed + 3 * between,
   };
 
-  const heights = { entry: stackHeight(entryCount(scene), sizes.entry), sandbox: sandboxHeight(scene), groups: groupsHeight(scene) };
+  const heights = { entry: stackHeight(entryIds(scene).length, sizes.entry), sandbox: sandboxHeight(scene), groups: groupsHeight(scene) };
   const top = margin + titleHeight;
   const tallest = Math.max(sizes.clients.height, heights.entry, heights.sandbox, heights.groups);
   // What is short stands in the middle of what is seen first.
@@ -94,7 +99,7 @@ function across(scene: Scene, viewport: { readonly width: number; readonly heigh
     { text: 'Sandbox', x: xs.sandbox, width: sizes.port.width + 2 * padding },
     { text: 'Real servers', x: xs.group, width: last },
   ].map((title) => ({ ...title, y: margin, height: titleHeight }));
-  return { direction: 'across', width: viewport.width, height: top + tallest + margin, ...builder.built(), titles, curves: curvesOf(scene, builder, sideways) };
+  return { direction: 'across', room: last >= roomy ? 'plenty' : 'little', width: viewport.width, height: top + tallest + margin, ...builder.built(), titles, curveOf: curvesOf(builder, sideways) };
 }
 
 /** Curves run in the left margin, from edge to edge. */
@@ -105,10 +110,10 @@ function down(scene: Scene, width: number): Layout {
   let y = 12;
   builder.box(clientsId, 'clients', 0, { ...place, y, height: 64 });
   y += 64 + 18;
-  y = placeEntries(builder, scene, { ...place, y }) + 18;
+  y = placeEntriesBeside(builder, scene, { ...place, y }) + 18;
   y = placeSandbox(builder, scene, { ...place, y }) + 18;
   y = placeGroups(builder, scene, { ...place, y });
-  return { direction: 'down', width, height: y + margin, ...builder.built(), titles: [], curves: curvesOf(scene, builder, byTheEdge) };
+  return { direction: 'down', room: place.width >= roomy ? 'plenty' : 'little', width, height: y + margin, ...builder.built(), titles: [], curveOf: curvesOf(builder, byTheEdge) };
 }
 
 class Builder {
@@ -134,16 +139,25 @@ interface Place {
   readonly width: number;
 }
 
-function entryCount({ entries, folded }: Scene): number {
-  return entries.length + (folded.length > 0 ? 1 : 0);
-}
-
 /** Each gives the lower edge. */
 function placeEntries(builder: Builder, scene: Scene, { x, y, width }: Place): number {
   const { height, gap: space } = sizes.entry;
-  const ids = [...scene.entries.map((node) => [entryId(node), 'entry'] as const), ...(scene.folded.length > 0 ? [[foldedId, 'folded'] as const] : [])];
+  const ids = entryIds(scene);
   ids.forEach(([id, kind], index) => { builder.box(id, kind, 1, { x, y: y + index * (height + space), width, height }); });
   return y + stackHeight(ids.length, sizes.entry);
+}
+
+/** In one line: where the window is narrow, few are shown one by one. */
+function placeEntriesBeside(builder: Builder, scene: Scene, { x, y, width }: Place): number {
+  const { height, gap: space } = sizes.entry;
+  const ids = entryIds(scene);
+  const each = (width - (ids.length - 1) * space) / ids.length;
+  ids.forEach(([id, kind], index) => { builder.box(id, kind, 1, { x: x + index * (each + space), y, width: each, height }); });
+  return y + height;
+}
+
+function entryIds({ entries, folded }: Scene): (readonly [string, 'entry' | 'folded'])[] {
+  return [...entries.map((node) => [entryId(node), 'entry'] as const), ...(folded.length > 0 ? [[foldedId, 'folded'] as const] : [])];
 }
 
 function sandboxHeight({ ports }: Scene): number {
@@ -193,27 +207,36 @@ function stackHeight(number: number, { height, gap: space }: { readonly height: 
   return number === 0 ? 0 : number * height + (number - 1) * space;
 }
 
-function curvesOf(scene: Scene, builder: Builder, draw: (from: Rectangle, to: Rectangle) => Curve): Map<string, Curve> {
+function curvesOf(builder: Builder, draw: (from: Rectangle, to: Rectangle) => Curve | null): Layout['curveOf'] {
   const { boxes, frames } = builder.built();
-  const places = new Map<string, Rectangle>([...frames, ...boxes].map((place) => [place.id, place]));
-  const curves = new Map<string, Curve>();
-  for (const { id, from, to } of scene.links) {
+  const places = new Map<string, Box | Frame>([...frames, ...boxes].map((place) => [place.id, place]));
+  return ({ from, to }) => {
     const [start, end] = [places.get(from), places.get(to)];
-    if (start !== undefined && end !== undefined) curves.set(id, draw(start, end));
-  }
-  return curves;
+    if (start === undefined || end === undefined) return null;
+    // A frame is met on the height of what it is linked with.
+    if (end.kind === 'sandbox') return draw(start, levelWith(end, start));
+    return draw(start.kind === 'sandbox' ? levelWith(start, end) : start, end);
+  };
 }
 
-function sideways(from: Rectangle, to: Rectangle): Curve {
-  const [x, y, toX, toY] = [from.x + from.width, from.y + from.height / 2, to.x, to.y + to.height / 2];
+/** The part of a frame that is beside another box, or what is nearest to it. */
+function levelWith(frame: Rectangle, other: Rectangle): Rectangle {
+  const corner = 16;
+  const y = clamp(middleOf(other), frame.y + corner, frame.y + frame.height - corner);
+  return { ...frame, y, height: 0 };
+}
+
+function sideways(from: Rectangle, to: Rectangle): Curve | null {
+  const [x, y, toX, toY] = [from.x + from.width, middleOf(from), to.x, middleOf(to)];
   const bend = (toX - x) / 2;
   return [x, y, x + bend, y, toX - bend, toY, toX, toY];
 }
 
-/** The farther apart, the farther out. */
-function byTheEdge(from: Rectangle, to: Rectangle): Curve {
-  const [x, y, toX, toY] = [from.x, from.y + from.height / 2, to.x, to.y + to.height / 2];
-  const out = Math.min(x, toX) - clamp(10 + Math.abs(toY - y) / 24, 12, 40);
+/** The farther apart, the farther out. What does not stand by the edge has no link. */
+function byTheEdge(from: Rectangle, to: Rectangle): Curve | null {
+  if (to.x > from.x + sizes.frame.padding) return null;
+  const [x, y, toX, toY] = [from.x, middleOf(from), to.x, middleOf(to)];
+  const out = Math.min(x, toX) - clamp(10 + Math.abs(toY - y) / 24, 10, 28);
   return [x, y, out, y, out, toY, toX, toY];
 }
 

@@ -2,7 +2,7 @@
 import { setAttribute, svgElement } from './element.js';
 import { isNear, pathOf, type Curve, type Layout } from './layout.js';
 import { sum } from './model.js';
-import type { Scene, SceneLink } from './scene.js';
+import type { SceneLink } from './scene.js';
 
 /** CSS pixels for connections per second: twice as many are told apart at any rate. Pure. */
 export function widthOf(rate: number): number {
@@ -14,13 +14,13 @@ export class Links {
 
   constructor(private readonly svg: SVGSVGElement) {}
 
-  show(scene: Scene, layout: Layout, top: number, height: number): void {
+  show(links: readonly SceneLink[], layout: Layout, top: number, height: number): void {
     setAttribute(this.svg, 'width', String(layout.width));
     setAttribute(this.svg, 'height', String(layout.height));
     const wanted = new Set<string>();
-    for (const link of scene.links) {
-      const curve = layout.curves.get(link.id);
-      if (curve === undefined || !isNear(extent(curve), top, height)) continue;
+    for (const link of links) {
+      const curve = layout.curveOf(link);
+      if (curve === null || !isNear(extent(curve), top, height)) continue;
       wanted.add(link.id);
       this.draw(link, curve);
     }

@@ -87,7 +87,7 @@ export function taskPanel(taskId: string): PanelContent {
       facts.show([
         ['State', stateWords[best(found.map(({ server }) => server))]],
         ['Node', node === undefined ? first.server.nodeId : `${node.name}, ${nodeWord(node)}`],
-        ['Task', first.server.taskId],
+        ['Id', first.server.taskId],
         ...found.flatMap(({ port, server }): [string, string][] => [
           [port.id, `${server.address}:${server.port}, weight ${server.weight}, ${server.figures.active} open, ${perSecond(shownRate(server.figures, all.fresh.has(server.id)))}, ${short(server.figures.connections)} so far`],
         ]),

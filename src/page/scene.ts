@@ -47,9 +47,6 @@ export interface Scene {
 
 const mostTasks = 64;
 const mostGroups = 16;
-const mostEntries = 6;
-/** Above, links lead from the sandbox as a whole. */
-const mostLinks = 400;
 
 export const clientsId = 'clients';
 export const sandboxId = 'sandbox';
@@ -57,7 +54,8 @@ export const foldedId = 'folded';
 export const entryId = (node: Pick<MeshNode, 'id'>): string => `entry:${node.id}`;
 export const portBoxId = (port: Pick<MeshPort, 'id'>): string => `port:${port.id}`;
 
-export function sceneOf(snapshot: MeshSnapshot): Scene {
+/** `mostEntries`: so many nodes are shown one by one, where clients may connect. */
+export function sceneOf(snapshot: MeshSnapshot, mostEntries = 6): Scene {
   const groups = groupsOf(snapshot);
   const tasks = groups.reduce((total, group) => total + group.tasks.length, 0);
   const detail = tasks <= mostTasks && groups.length <= mostGroups ? 'tasks' : 'nodes';
@@ -97,23 +95,33 @@ export function best(servers: readonly MeshServer[]): ServerState {
   return order.find((state) => servers.some((server) => server.state === state)) ?? 'gone';
 }
 
+/**
+ * Task by task, each link leads from its port. Node by node the sandbox stands for its ports, or hundreds of links would
+ * be one dark knot; those of what a person points at are drawn beside (`linksOfChosen`).
+ */
 function linksOf({ nodes, ports }: MeshSnapshot, { detail, entries, folded, groups }: Pick<Scene, 'detail' | 'entries' | 'folded' | 'groups'>): SceneLink[] {
   const here = nodes.find(({ state }) => state === 'here');
   const all = ports.flatMap(({ servers }) => servers);
   const toEntries = entries.map((node) => linkOf(clientsId, entryId(node), node === here ? all : [], node === here ? undefined : 'unseen'));
   const toFolded = folded.length === 0 ? [] : [linkOf(clientsId, foldedId, [], 'unseen')];
+  if (detail === 'nodes') {
+    const toSandbox = here === undefined || ports.length === 0 ? [] : [linkOf(entryId(here), sandboxId, all)];
+    return [...toEntries, ...toFolded, ...toSandbox, ...groups.map(({ id, tasks }) => linkOf(sandboxId, id, tasks.flatMap(({ servers }) => servers)))];
+  }
   const toPorts = here === undefined ? [] : ports.map((port) => linkOf(entryId(here), portBoxId(port), port.servers));
-  return [...toEntries, ...toFolded, ...toPorts, ...toServers(ports, detail, groups)];
+  const toTasks = ports.flatMap((port) => port.servers.map((server) => linkOf(portBoxId(port), `task:${server.taskId}`, [server])));
+  return [...toEntries, ...toFolded, ...toPorts, ...toTasks];
 }
 
-function toServers(ports: readonly MeshPort[], detail: Scene['detail'], groups: readonly NodeGroup[]): SceneLink[] {
-  if (detail === 'tasks') return ports.flatMap((port) => port.servers.map((server) => linkOf(portBoxId(port), `task:${server.taskId}`, [server])));
-  const byNode = ports.flatMap((port) => {
+/** Beside the scene's own, where it is drawn node by node: from a chosen port to its nodes, or to a chosen node from its ports. */
+export function linksOfChosen({ detail, ports }: Scene, chosen: string): SceneLink[] {
+  if (detail === 'tasks') return [];
+  return ports.flatMap((port) => {
     const nodes = new Map<string, MeshServer[]>();
     for (const server of port.servers) nodes.set(server.nodeId, [...(nodes.get(server.nodeId) ?? []), server]);
-    return [...nodes].map(([nodeId, servers]) => linkOf(portBoxId(port), `node:${nodeId}`, servers));
+    const links = [...nodes].map(([nodeId, servers]) => linkOf(portBoxId(port), `node:${nodeId}`, servers));
+    return links.filter(({ from, to }) => from === chosen || to === chosen);
   });
-  return byNode.length <= mostLinks ? byNode : groups.map(({ id, tasks }) => linkOf(sandboxId, id, tasks.flatMap(({ servers }) => servers)));
 }
 
 function linkOf(from: string, to: string, servers: readonly MeshServer[], state?: SceneLink['state']): SceneLink {

@@ -6,8 +6,8 @@ export function sparkPath(samples: readonly number[], width: number, height: num
   const highest = Math.max(...samples, 0);
   if (highest === 0 || samples.length < 2) return '';
   const step = width / (length - 1);
-  const first = width - (samples.length - 1) * step;
-  return samples.map((sample, index) => `${index === 0 ? 'M' : 'L'}${(first + index * step).toFixed(1)} ${(height - 1 - (sample / highest) * (height - 2)).toFixed(1)}`).join('');
+  const all = [...Array.from({ length: Math.max(0, length - samples.length) }, () => 0), ...samples];
+  return all.map((sample, index) => `${index === 0 ? 'M' : 'L'}${(index * step).toFixed(1)} ${(height - 1 - (sample / highest) * (height - 2)).toFixed(1)}`).join('');
 }
 
 export class Sparkline {

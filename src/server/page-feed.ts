@@ -18,6 +18,8 @@ export interface FeedSource {
 }
 
 export interface Watcher {
+  /** Everything: it is new, or has missed something. */
+  tellAll(snapshot: MeshSnapshot, events: readonly MeshEvent[]): void;
   tell<Name extends keyof StreamMessages>(name: Name, data: StreamMessages[Name]): void;
   /** The mesh could not be looked at. */
   fail(error: unknown): void;
@@ -65,8 +67,7 @@ export class MeshFeed {
   tellAll(watcher: Watcher): void {
     if (this.last === null) return;
     this.watchers.set(watcher, true);
-    watcher.tell('snapshot', this.last);
-    watcher.tell('events', this.source.eventsAfter(0));
+    watcher.tellAll(this.last, this.source.eventsAfter(0));
   }
 
   /** One look. Public for tests; the timer calls it. */

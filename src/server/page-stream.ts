@@ -11,25 +11,30 @@ const patienceMilliseconds = 30_000;
  * once it has caught up: nothing piles up here for it.
  */
 export function stream(feed: MeshFeed, response: ServerResponse, onEnd: () => void): void {
-  let isBehind = false;
+  let hasMissed = false;
   let giveUp: NodeJS.Timeout | undefined;
 
   const send = <Name extends keyof StreamMessages>(name: Name, data: StreamMessages[Name]): void => {
     // JSON has no line breaks of its own: one message is one data line.
-    if (response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)) return;
-    isBehind = true;
-    giveUp ??= setTimeout(() => { response.destroy(); }, patienceMilliseconds);
+    if (!response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)) giveUp ??= setTimeout(() => { response.destroy(); }, patienceMilliseconds);
   };
   const watcher: Watcher = {
-    tell: (name, data) => { if (!isBehind) send(name, data); },
+    tell: (name, data) => {
+      if (response.writableNeedDrain) hasMissed = true;
+      else send(name, data);
+    },
+    tellAll: (snapshot, events) => {
+      send('snapshot', snapshot);
+      send('events', events);
+    },
     fail: () => { response.destroy(); },
   };
 
   response.on('drain', () => {
     clearTimeout(giveUp);
     giveUp = undefined;
-    if (!isBehind) return;
-    isBehind = false;
+    if (!hasMissed) return;
+    hasMissed = false;
     feed.tellAll(watcher);
   });
   const stop = feed.watch(watcher);
