@@ -26,6 +26,8 @@ class App {
   private readonly events = new Map<string, MeshEvent>();
   /** The box that the panel was opened from; null: events, health. */
   private opened: string | null = null;
+  /** By performance.now(). */
+  private shownAt = 0;
   private lost: Extract<ConnectionState, { state: 'lost' }> | null = null;
 
   constructor() {
@@ -71,6 +73,7 @@ class App {
     const { snapshot, search } = this;
     if (snapshot === null) return;
     const seen = filterSnapshot(snapshot, search.value);
+    this.shownAt = performance.now();
     this.showHead(snapshot, seen);
     byId('empty').hidden = snapshot.ports.length > 0;
     byId('no-match').hidden = snapshot.ports.length === 0 || seen.ports.length > 0;
@@ -140,7 +143,7 @@ class App {
     if (lost !== null) setText(byId('lost-text'), lostText(lost.at, snapshot));
     if (snapshot === null || lost !== null) return;
     this.history.add(new Map([['clients', totals(snapshot).connectionsPerSecond], ...snapshot.ports.map((port): [string, number] => [`port:${port.id}`, port.figures.connectionsPerSecond])]));
-    if (!document.hidden && Date.now() - snapshot.at < 60_000) this.show();
+    if (!document.hidden && performance.now() - this.shownAt > 900) this.show();
     this.fresh = new Map();
   }
 

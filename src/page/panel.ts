@@ -9,7 +9,7 @@ export interface PanelFacts {
   /** New connections just now, by id of the real server. */
   readonly fresh: ReadonlyMap<string, number>;
   /** Rates of the last minute. */
-  history(id: string): readonly number[];
+  readonly history: (id: string) => readonly number[];
 }
 
 export interface PanelContent {

@@ -3,7 +3,7 @@ import { countTasks, filterSnapshot } from '../../../src/page/filter.js';
 import { ago, bytesPerSecond, short } from '../../../src/page/format.js';
 import { newConnections, noFigures, RateHistory, shownRate, totals, withFigures } from '../../../src/page/model.js';
 import { linksOfChosen, sceneOf } from '../../../src/page/scene.js';
-import { sparkPath } from '../../../src/page/sparkline.js';
+import { sparkPath } from '../../../src/page/spark-path.js';
 import type { MeshSnapshot } from '../../../src/page/wire.js';
 import { syntheticMesh } from '../../support/synthetic-mesh.js';
 
