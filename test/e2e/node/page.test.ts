@@ -37,7 +37,6 @@ describe('the page of a real node', () => {
   }, 300_000);
 
   afterAll(async () => {
-    await watched.page.context().close();
     await removeServices('web');
     await removeMesh();
   }, 180_000);
