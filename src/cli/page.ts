@@ -1,35 +1,48 @@
 /** The page of `routemesh run --ui`: what the controller knows, handed to its server. */
 import type { Controller } from '../controller/controller.js';
+import type { EventLog } from '../controller/event-log.js';
+import type { EventRecorder } from '../event.js';
 import type { Logger } from '../log.js';
 import type { PageServer, PageSource } from '../server/page-server.js';
-import type { Settings, ListenAddress } from '../settings.js';
+import type { ListenAddress, Settings } from '../settings.js';
+
+export interface PageParts {
+  readonly controller: Controller;
+  readonly eventLog: EventLog;
+  readonly events: EventRecorder;
+  readonly logger: Logger;
+}
 
 /** Null where no page is asked for, or where it can't be served: the mesh is not kept waiting for a page. */
-export async function servePage(settings: Settings, controller: Controller, logger: Logger): Promise<PageServer | null> {
+export async function servePage(settings: Settings, parts: PageParts): Promise<PageServer | null> {
   const { ui } = settings;
+  const { events, logger } = parts;
   if (ui === null) return null;
   const url = `http://${ui.address}:${ui.port}/`;
+  const object = { kind: 'controller', name: 'page' } as const;
   try {
     const [{ startPageServer }, { readPageFiles }] = await Promise.all([import('../server/page-server.js'), import('../server/page-files.js')]);
-    const server = await startPageServer(ui, await sourceOf(settings, controller), await readPageFiles(), logger);
-    if (isLoopback(ui)) logger.info('The page is served', { url });
-    else logger.warn('The page is served to everybody who reaches its address; it has no password', { url });
+    const server = await startPageServer(ui, await sourceOf(settings, parts), await readPageFiles(), logger);
+    if (isLoopback(ui)) events.normal('PageServed', object, `served on ${url}`);
+    else events.warning('PageServed', object, `served on ${url} to everybody who reaches that address; it has no password`);
     return server;
   } catch (error) {
-    logger.error('The page can’t be served; the mesh goes on without it', { url, error });
+    events.warning('PageNotServed', object, `not served on ${url}; the mesh goes on without it: ${error instanceof Error ? error.message : String(error)}`);
     return null;
   }
 }
 
-async function sourceOf(settings: Settings, controller: Controller): Promise<PageSource> {
+async function sourceOf(settings: Settings, { controller, eventLog }: PageParts): Promise<PageSource> {
   const [{ meshView }, { traceByCommand }] = await Promise.all([import('../server/page-view.js'), import('../server/page-trace.js')]);
   return {
-    look: (previous) => {
-      const traffic = controller.traffic();
-      const report = controller.report({ connections: () => traffic.servers });
-      return Promise.resolve(meshView({ report, traffic, sandbox: settings.names.sandbox, now: Date.now() }, previous));
+    look: async (previous) => {
+      const statistics = await controller.statistics();
+      const report = controller.report({ connections: () => statistics.realServers });
+      const services = controller.nodePlan()?.places.flatMap(({ virtualServices }) => virtualServices) ?? [];
+      const scheduling = new Map(services.map((service) => [service.fwmark, service]));
+      return meshView({ report, statistics, scheduling, sandbox: settings.names.sandbox, now: Date.now() }, previous);
     },
-    eventsAfter: () => [],
+    eventsAfter: (sequence) => eventLog.list(sequence).events,
     trace: traceByCommand(settings),
   };
 }

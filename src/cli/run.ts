@@ -41,7 +41,7 @@ async function serve(settings: Settings, logger: Logger): Promise<void> {
   const server = await startControlServer(settings.controlSocket, facts, logger);
   const metrics = settings.metrics === null ? null : new MetricsServer(facts, { ...settings.metrics, events, logger });
   await metrics?.start();
-  const page = await (await import('./page.js')).servePage(settings, controller, logger);
+  const page = await (await import('./page.js')).servePage(settings, { controller, eventLog, events, logger });
   try {
     await controller.run(stopping.signal);
   } finally {

@@ -17,7 +17,7 @@ import type { EventObject, EventRecorder } from '../event.js';
 import type { Change } from '../kernel/change.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
 import { isRepair, stillWanted } from '../kernel/repair.js';
-import type { MeshTraffic } from '../kernel/traffic.js';
+import type { KernelStatistics } from '../kernel/statistics.js';
 import type { Logger } from '../log.js';
 import type { MetricsFacts } from '../metrics/facts.js';
 import type { PlanContext } from '../plan/context.js';
@@ -169,8 +169,8 @@ export class Controller {
     return this.instruments.health(this.options.settings.resyncMilliseconds);
   }
 
-  traffic(): MeshTraffic {
-    return this.options.kernel.traffic();
+  statistics(): Promise<KernelStatistics> {
+    return this.options.kernel.statistics();
   }
 
   clusterState(): ClusterState | null {

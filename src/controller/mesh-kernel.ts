@@ -5,7 +5,6 @@ import type { Change } from '../kernel/change.js';
 import type { ConnectionCount } from '../kernel/connections.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
 import type { KernelStatistics } from '../kernel/statistics.js';
-import type { MeshTraffic } from '../kernel/traffic.js';
 import type { LocalTaskNamespace } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import type { Placeholder } from '../plan/objects.js';
@@ -52,8 +51,6 @@ export interface MeshKernel {
   connections(): ReadonlyMap<string, ConnectionCount>;
   /** What IPVS has counted, read once; does not hold up the event loop. */
   statistics(): Promise<KernelStatistics>;
-  /** What IPVS counts and estimates. Empty where there is no sandbox yet. */
-  traffic(): MeshTraffic;
   probe(): PeerProbe;
   /** Calls back when somebody (we, too) changed something in the host's, the sandbox's or the fabric's namespace. */
   watch(onChange: (what: string) => void): void;

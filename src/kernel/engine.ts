@@ -29,7 +29,6 @@ import { readStatistics, type KernelStatistics } from './statistics.js';
 import { resolveTaskNamespace } from './task-namespace.js';
 import { findTasks } from './task-search.js';
 import { taskNamespacesWithTraces } from './traces.js';
-import { readTraffic, type MeshTraffic } from './traffic.js';
 import { underlayMtu } from './underlay.js';
 import { isUnreadable, unreadable, type Unreadable } from './unreadable.js';
 import { cablesTo, deviceKey, withoutPlaces } from './vanished.js';
@@ -133,11 +132,6 @@ export class Engine {
   /** What IPVS has counted, read once. Empty where there is no sandbox yet. */
   statistics(): Promise<KernelStatistics> {
     return readStatistics(() => this.machine.open('sandbox'));
-  }
-
-  /** What IPVS counts and estimates. Empty where there is no sandbox yet. */
-  traffic(): MeshTraffic {
-    return readTraffic(this.machine.open('sandbox'));
   }
 
   /** Asks peers whether they are there, from the sandbox. */

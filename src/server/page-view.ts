@@ -1,10 +1,12 @@
 /** What the controller reports and IPVS counts → what the page draws. Pure. */
+import type { IpvsStatistics } from '../../native/index.js';
 import type { Condition } from '../cluster/condition.js';
 import type { ClusterNode } from '../cluster/state.js';
 import { isHealthy, isUnserved, type BackendReport, type PortReport, type StatusReport } from '../controller/report.js';
 import type { PeerReport } from '../controller/peer-watch.js';
 import { connectionKey } from '../kernel/connections.js';
-import type { MeshTraffic, ServiceTraffic } from '../kernel/traffic.js';
+import type { KernelStatistics } from '../kernel/statistics.js';
+import type { VirtualService } from '../plan/objects.js';
 import type { Figures, MeshHealth, MeshNode, MeshPort, MeshServer, MeshSnapshot, MeshTrouble, NodeState, ServerState } from '../page/wire.js';
 
 /** How long a real server that is gone is still shown, in milliseconds. */
@@ -12,15 +14,20 @@ const farewellMilliseconds = 8_000;
 
 export interface ViewedMesh {
   readonly report: StatusReport;
-  readonly traffic: MeshTraffic;
+  readonly statistics: KernelStatistics;
+  /** As planned, by firewall mark. */
+  readonly scheduling: ReadonlyMap<number, Scheduling>;
   /** Name of the namespace of IPVS. */
   readonly sandbox: string;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
+export type Scheduling = Pick<VirtualService, 'scheduler' | 'affinitySeconds'>;
+
 /** `previous`: the snapshot before this one, whose real servers are missed where they are gone. */
-export function meshView({ report, traffic, sandbox, now }: ViewedMesh, previous: MeshSnapshot | null): MeshSnapshot {
+export function meshView(viewed: ViewedMesh, previous: MeshSnapshot | null): MeshSnapshot {
+  const { report, sandbox, now } = viewed;
   const nodes = nodesOf(report);
   const silent = new Set(nodes.filter(({ state }) => state === 'silent' || state === 'down').map(({ id }) => id));
   const before = new Map((previous?.ports ?? []).map((port) => [port.id, port.servers]));
@@ -33,7 +40,7 @@ export function meshView({ report, traffic, sandbox, now }: ViewedMesh, previous
     troubles: troublesOf(report),
     repairs: Object.values(report.repairs).reduce((sum, count) => sum + count, 0),
     nodes,
-    ports: report.ports.map((port) => portOf(port, traffic, silent, before.get(portId(port)) ?? [], now)),
+    ports: report.ports.map((port) => portOf(port, viewed, silent, before.get(portId(port)) ?? [])),
   };
 }
 
@@ -41,9 +48,10 @@ function portId({ protocol, published }: Pick<PortReport, 'protocol' | 'publishe
   return `${protocol}/${published}`;
 }
 
-function portOf(port: PortReport, traffic: MeshTraffic, silent: ReadonlySet<string>, before: readonly MeshServer[], now: number): MeshPort {
-  const service = traffic.services.get(port.fwmark);
-  const servers = port.backends.map((backend) => serverOf(port, backend, traffic, silent));
+function portOf(port: PortReport, { statistics, scheduling, now }: ViewedMesh, silent: ReadonlySet<string>, before: readonly MeshServer[]): MeshPort {
+  const service = statistics.ports.get(port.fwmark);
+  const planned = service === undefined ? undefined : scheduling.get(port.fwmark);
+  const servers = port.backends.map((backend) => serverOf(port, backend, statistics, silent));
   const present = new Set(servers.map(({ id }) => id));
   const gone = before.filter(({ id }) => !present.has(id)).flatMap((server) => farewell(server, now));
   return {
@@ -53,16 +61,16 @@ function portOf(port: PortReport, traffic: MeshTraffic, silent: ReadonlySet<stri
     serviceId: port.serviceId,
     service: port.serviceName,
     accepting: port.accepting,
-    scheduler: service?.scheduler ?? null,
-    persistenceSeconds: service?.persistenceSeconds ?? null,
+    scheduler: planned?.scheduler ?? null,
+    persistenceSeconds: planned?.affinitySeconds ?? null,
     servers: [...servers, ...gone],
     figures: sumOf(service, servers),
   };
 }
 
-function serverOf(port: PortReport, backend: BackendReport, traffic: MeshTraffic, silent: ReadonlySet<string>): MeshServer {
+function serverOf(port: PortReport, backend: BackendReport, { realServers }: KernelStatistics, silent: ReadonlySet<string>): MeshServer {
   const { taskId, taskName, nodeId, address, weight } = backend;
-  const known = traffic.servers.get(connectionKey(port.fwmark, address, backend.port));
+  const known = realServers.get(connectionKey(port.fwmark, address, backend.port));
   return {
     id: `${portId(port)} ${address}:${backend.port}`,
     taskId,
@@ -72,7 +80,7 @@ function serverOf(port: PortReport, backend: BackendReport, traffic: MeshTraffic
     port: backend.port,
     weight,
     state: stateOf(weight, silent.has(nodeId)),
-    figures: known === undefined ? nothing : figuresOf(known, known),
+    figures: known === undefined ? nothing : figuresOf(known.traffic, known),
   };
 }
 
@@ -89,17 +97,22 @@ function farewell(server: MeshServer, now: number): MeshServer[] {
 
 const nothing: Figures = { connections: 0, connectionsPerSecond: 0, active: 0, inactive: 0, incomingBytesPerSecond: 0, outgoingBytesPerSecond: 0 };
 
-function figuresOf(
-  { connections, connectionsPerSecond, incomingBytesPerSecond, outgoingBytesPerSecond }: Omit<Figures, 'active' | 'inactive'>,
-  { active, inactive }: Pick<Figures, 'active' | 'inactive'>,
-): Figures {
-  return { connections, connectionsPerSecond, active, inactive, incomingBytesPerSecond, outgoingBytesPerSecond };
+function figuresOf(statistics: IpvsStatistics, { active, inactive }: Pick<Figures, 'active' | 'inactive'>): Figures {
+  return {
+    connections: Number(statistics.connections),
+    connectionsPerSecond: Number(statistics.connectionsPerSecond),
+    active,
+    inactive,
+    incomingBytesPerSecond: Number(statistics.incomingBytesPerSecond),
+    outgoingBytesPerSecond: Number(statistics.outgoingBytesPerSecond),
+  };
 }
 
 /** Counters are the virtual service's own, which those of real servers that went away are part of. */
-function sumOf(service: ServiceTraffic | undefined, servers: readonly MeshServer[]): Figures {
+function sumOf(service: IpvsStatistics | undefined, servers: readonly MeshServer[]): Figures {
   const sum = (which: 'active' | 'inactive') => servers.reduce((total, { figures }) => total + figures[which], 0);
-  return figuresOf(service ?? nothing, { active: sum('active'), inactive: sum('inactive') });
+  const counted = { active: sum('active'), inactive: sum('inactive') };
+  return service === undefined ? { ...nothing, ...counted } : figuresOf(service, counted);
 }
 
 function nodesOf(report: StatusReport): MeshNode[] {

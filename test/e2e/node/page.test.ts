@@ -49,6 +49,7 @@ describe('the page of a real node', () => {
     }
     expect(await watched.page.locator('#health').getAttribute('data-level')).toBe('healthy');
     expect(await watched.page.locator('#node').textContent()).toBe('h1');
+    expect(await watched.page.locator('#panel .reason').allTextContents()).toEqual(expect.arrayContaining(['Started', 'PageServed', 'Programmed']));
   }, 120_000);
 
   it('shows the rate of a load as it flows, and that it is over', async () => {
@@ -103,7 +104,9 @@ describe('the page of a real node', () => {
     const running = await load('drain', { urls: [`http://${nodeAddress}:8080`], parallel: 1, pause: 200, streams: 6 });
     try {
       await updateService('web', '--replicas', '2');
-      await watched.page.locator('.box-task[data-state="draining"]').waitFor();
+      await watched.page.locator('.box-task[data-state="draining"]').click();
+      await watched.page.locator('#panel .reason', { hasText: 'DrainBegan' }).waitFor();
+      await watched.page.keyboard.press('Escape');
       await watched.page.locator('.box-task[data-state="gone"]').waitFor({ timeout: 120_000 });
       await eventually(async () => { expect(await watched.page.locator('.box-task').count()).toBe(2); });
     } finally {
@@ -112,12 +115,14 @@ describe('the page of a real node', () => {
   }, 300_000);
 
   it('says that the controller is gone, keeps the picture, and goes on by itself when it is back', async () => {
+    expect(watched.complaints).toEqual([]);
     await lab(['mesh', 'h1', 'stop']);
     await watched.page.locator('#lost').waitFor();
     expect(await watched.page.locator('#lost-text').textContent()).toMatch(/does not answer/);
     expect(await watched.page.locator('.box-task').count()).toBe(2);
     await startMesh('h1', '--ui', '127.0.0.1:8090');
     await watched.page.locator('#lost').waitFor({ state: 'hidden', timeout: 60_000 });
+    // The browser itself complains of each attempt that fails.
     watched.complaints.splice(0);
   }, 180_000);
 

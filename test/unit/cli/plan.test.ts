@@ -4,7 +4,6 @@ import { defaultPortPolicy } from '../../../src/cluster/policy.js';
 import type { ClusterState } from '../../../src/cluster/state.js';
 import type { MeshKernel } from '../../../src/controller/mesh-kernel.js';
 import type { Change } from '../../../src/kernel/change.js';
-import { noTraffic } from '../../../src/kernel/traffic.js';
 import { unreadable } from '../../../src/kernel/unreadable.js';
 import { defaultSettings } from '../../../src/settings.js';
 
@@ -31,7 +30,6 @@ function kernel(changes: readonly Change[], listening: readonly string[] = []): 
     applyAtOnce: () => { throw new Error('plan must change nothing'); },
     connections: () => new Map(),
     statistics: () => Promise.resolve({ ports: new Map(), realServers: new Map() }),
-    traffic: () => noTraffic,
     watch: () => undefined,
     close: () => undefined,
   };

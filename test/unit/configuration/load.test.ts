@@ -66,6 +66,8 @@ describe('the layers of the configuration', () => {
     expect(settings.metrics).toEqual({ address, port });
     expect(settings.reservedPorts).toEqual([...defaultSettings.reservedPorts, `tcp/${port}`]);
     expect((await load({ file: `metrics: ${/^\d+$/.test(metrics) ? metrics : `"${metrics}"`}` })).metrics).toEqual({ address, port });
+  });
+
   it('serves the page where it is told to, and lets nobody publish its port', async () => {
     const settings = await load({ flags: { ui: '127.0.0.1:8090' } });
     expect(settings.ui).toEqual({ address: '127.0.0.1', port: 8090 });

@@ -7,7 +7,6 @@ import type { MeshKernel } from '../../../src/controller/mesh-kernel.js';
 import type { Change } from '../../../src/kernel/change.js';
 import { differenceOfPlans } from '../../../src/kernel/difference.js';
 import { silentEvents } from '../../../src/event.js';
-import { noTraffic } from '../../../src/kernel/traffic.js';
 import { silentLogger } from '../../../src/log.js';
 import { defaultSettings } from '../../../src/settings.js';
 import { cluster, nodeId, port, service, task } from '../plan/fixtures.js';
@@ -39,7 +38,6 @@ function bed() {
     applyAtOnce: (changes) => { note(`at once: ${changes.map(({ summary }) => summary).join('; ')}`); return changes; },
     connections: () => new Map(),
     statistics: () => Promise.resolve({ ports: new Map(), realServers: new Map() }),
-    traffic: () => noTraffic,
     probe: () => ({
       send: (_source, destination, sequence, onReply) => { if (answering) onReply(destination, sequence); },
       read: () => undefined,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StatusReport } from '../../../src/controller/report.js';
 import { connectionKey } from '../../../src/kernel/connections.js';
-import { noTraffic, type MeshTraffic } from '../../../src/kernel/traffic.js';
+import type { KernelStatistics } from '../../../src/kernel/statistics.js';
 import type { MeshSnapshot } from '../../../src/page/wire.js';
 import { newsBetween } from '../../../src/server/page-difference.js';
 import { meshView } from '../../../src/server/page-view.js';
@@ -10,19 +10,24 @@ import { statusReport } from '../status-report.js';
 const now = Date.parse('2026-01-01T12:03:00Z');
 const mark = 0x61f90;
 
-function traffic(connections = 40, rate = 3): MeshTraffic {
-  const flow = { connections, connectionsPerSecond: rate, incomingBytesPerSecond: 300, outgoingBytesPerSecond: 9_000 };
+function counted(connections = 40n, rate = 3n): KernelStatistics {
+  const traffic = {
+    connections, incomingPackets: 400n, outgoingPackets: 300n, incomingBytes: 40_000n, outgoingBytes: 900_000n,
+    connectionsPerSecond: rate, incomingPacketsPerSecond: 30n, outgoingPacketsPerSecond: 20n, incomingBytesPerSecond: 300n, outgoingBytesPerSecond: 9_000n,
+  };
   return {
-    services: new Map([[mark, { ...flow, scheduler: 'wlc', persistenceSeconds: null }]]),
-    servers: new Map([[connectionKey(mark, '10.0.0.5', 80), { ...flow, active: 3, inactive: 12 }]]),
+    ports: new Map([[mark, traffic]]),
+    realServers: new Map([[connectionKey(mark, '10.0.0.5', 80), { weight: 1, active: 3, inactive: 12, traffic }]]),
   };
 }
 
-function view(report: Partial<StatusReport> = {}, previous: MeshSnapshot | null = null, flow = traffic(), at = now): MeshSnapshot {
-  return meshView({ report: statusReport({ peers: [{ ...peer, state: 'alive' }], nodes: nodes(), ...report }), traffic: flow, sandbox: 'mesh_sbox', now: at }, previous);
+const nothing: KernelStatistics = { ports: new Map(), realServers: new Map() };
+
+function view(report: Partial<StatusReport> = {}, previous: MeshSnapshot | null = null, statistics = counted(), at = now): MeshSnapshot {
+  return meshView({ report: statusReport({ peers: [{ ...peer, state: 'alive' }], nodes: nodes(), ...report }), statistics, scheduling: new Map([[mark, { scheduler: 'wlc', affinitySeconds: null }]]), sandbox: 'mesh_sbox', now: at }, previous);
 }
 
-const peer = { id: 'n2', name: 'node2', address: '192.168.56.12', router: '100.104.56.12', silentMilliseconds: 20, roundTripMilliseconds: 0.4321 };
+const peer = { id: 'n2', name: 'node2', address: '192.168.56.12', router: '100.104.56.12', silentMilliseconds: 20, roundTripMilliseconds: 0.4321, probes: { sent: 10, lost: 0 } };
 const nodes = (ready = true) => [
   { id: 'n2', name: 'node2', address: '192.168.56.12', ready },
   { id: 'n1', name: 'node1', address: '192.168.56.11', ready: true },
@@ -52,10 +57,10 @@ describe('what the page draws', () => {
     const before = view();
     const [port] = statusReport().ports;
     const left = { ports: port === undefined ? [] : [{ ...port, backends: port.backends.slice(0, 1) }] };
-    const after = view(left, before, traffic(), now + 1_000);
+    const after = view(left, before, counted(), now + 1_000);
     expect(after.ports[0]?.servers.map(({ task, state }) => [task, state])).toEqual([['web.1', 'serving'], ['web.2', 'gone']]);
-    expect(view(left, after, traffic(), now + 5_000).ports[0]?.servers).toHaveLength(2);
-    expect(view(left, after, traffic(), now + 9_001).ports[0]?.servers).toHaveLength(1);
+    expect(view(left, after, counted(), now + 5_000).ports[0]?.servers).toHaveLength(2);
+    expect(view(left, after, counted(), now + 9_001).ports[0]?.servers).toHaveLength(1);
   });
 
   it('has this node first, and measures peers coarsely, for their times never stand still', () => {
@@ -63,7 +68,7 @@ describe('what the page draws', () => {
   });
 
   it('is there before IPVS is', () => {
-    expect(view({}, null, noTraffic).ports[0]).toMatchObject({ scheduler: null, figures: { connections: 0 } });
+    expect(view({}, null, nothing).ports[0]).toMatchObject({ scheduler: null, figures: { connections: 0 } });
   });
 
   it.each<[string, Partial<StatusReport>, string]>([
@@ -94,11 +99,11 @@ describe('what the page draws', () => {
 
 describe('what is told to a page', () => {
   it('is nothing while nothing changes, but time', () => {
-    expect(newsBetween(view(), view({ uptimeSeconds: 9_999, syncs: 5_000 }, null, traffic(), now + 60_000))).toBeNull();
+    expect(newsBetween(view(), view({ uptimeSeconds: 9_999, syncs: 5_000 }, null, counted(), now + 60_000))).toBeNull();
   });
 
   it('is only the figures that did', () => {
-    const news = newsBetween(view(), view({}, null, traffic(41, 4), now + 1_000));
+    const news = newsBetween(view(), view({}, null, counted(41n, 4n), now + 1_000));
     expect(news).toMatchObject({ kind: 'figures', data: { at: now + 1_000 } });
     expect(Object.keys(news?.kind === 'figures' ? news.data.figures : {})).toEqual(['tcp/8080', 'tcp/8080 10.0.0.5:80']);
   });
