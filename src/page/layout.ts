@@ -50,7 +50,7 @@ export const narrowest = 926;
 const margin = 20;
 const titleHeight = 30;
 const sizes = {
-  clients: { width: 112, height: 104 },
+  clients: { width: 112, height: 112 },
   entry: { width: 134, height: 50, gap: 10 },
   port: { width: 224, height: 54, gap: 8 },
   task: { height: 34 },

@@ -101,7 +101,7 @@ export function syntheticEvents(now: number): MeshEvent[] {
     event(2, 7_398, 'Normal', 'SourceReturned', { kind: 'source', name: 'docker' }, 'docker on /var/run/docker.sock answers'),
     event(3, 7_397, 'Normal', 'Programmed', { kind: 'kernel', name: 'h1' }, 'resync: 84 added, 2 changed, 0 removed'),
     event(4, 940, 'Warning', 'Repaired', { kind: 'kernel', name: 'sandbox' }, 'virtual service of mark 0x61f90 was missing, and is there again', 3),
-    event(5, 312, 'Normal', 'DrainBegan', { kind: 'task', name: 'api.1' }, 'takes no new connections any more; those that it has may end'),
+    event(5, 312, 'Normal', 'DrainBegan', { kind: 'task', name: 'api.2' }, 'takes no new connections any more; those that it has may end'),
     event(6, 64, 'Warning', 'PeerUnreachable', { kind: 'node', name: 'h3' }, '192.168.56.13 does not answer over the fabric; its tasks get no new connections from here until it does'),
     event(7, 12, 'Normal', 'Programmed', { kind: 'kernel', name: 'h1' }, 'service event: 0 added, 2 changed, 0 removed'),
   ];
