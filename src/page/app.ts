@@ -140,7 +140,7 @@ class App {
   /** The minute moves on although nothing is said. */
   private everySecond(): void {
     const { snapshot, lost } = this;
-    if (lost !== null) setText(byId('lost-text'), lostText(lost.at, snapshot));
+    if (lost !== null) setText(byId('lost-wait'), waitText(lost.at));
     if (snapshot === null || lost !== null) return;
     this.history.add(new Map([['clients', totals(snapshot).connectionsPerSecond], ...snapshot.ports.map((port): [string, number] => [`port:${port.id}`, port.figures.connectionsPerSecond])]));
     if (!document.hidden && performance.now() - this.shownAt > 900) this.show();
@@ -153,15 +153,20 @@ class App {
     if (connection.state === 'live') this.lost = null;
     byId('lost').hidden = !isLost;
     document.body.dataset.connection = isLost ? 'lost' : 'live';
-    if (connection.state === 'lost') setText(byId('lost-text'), lostText(connection.at, this.snapshot));
-    else if (isLost) setText(byId('lost-text'), 'The controller does not answer. Trying again now …');
+    if (!isLost) return;
+    setText(byId('lost-text'), lostText(this.snapshot));
+    setText(byId('lost-wait'), connection.state === 'lost' ? waitText(connection.at) : 'Trying again now …');
   }
 }
 
-function lostText(at: number, snapshot: MeshSnapshot | null): string {
-  const wait = Math.max(0, Math.ceil((at - Date.now()) / 1000));
+/** Stays as it is while it is tried again and again: it is read out to those who don't see it. */
+function lostText(snapshot: MeshSnapshot | null): string {
   const shown = snapshot === null ? '' : ` This is the mesh as it was at ${clock(snapshot.at)}.`;
-  return `The controller does not answer; published ports are served all the same.${shown} Trying again in ${wait} s.`;
+  return `The controller does not answer; published ports are served all the same.${shown}`;
+}
+
+function waitText(at: number): string {
+  return `Trying again in ${Math.max(0, Math.ceil((at - Date.now()) / 1000))} s.`;
 }
 
 function contentOf(id: string, open: (id: string) => void): PanelContent | null {

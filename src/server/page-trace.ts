@@ -3,6 +3,7 @@
  * controller, and a child can be ended.
  */
 import { execFile } from 'node:child_process';
+import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { flagOf, type ConfigurationKey } from '../configuration/options.js';
 import type { TraceAnswer } from '../page/wire.js';
@@ -56,10 +57,12 @@ export function traceByCommand({ names, reservedPorts, stateFolder }: Pick<Setti
   const flags = settings.map(([key, value]) => `${flagOf(key)}=${value}`);
   return (port) =>
     new Promise((resolve, reject) => {
-      execFile(process.execPath, [command, 'trace', port, '--json', ...flags], { timeout: timeoutMilliseconds, killSignal: 'SIGKILL', maxBuffer: mostBytes }, (error, stdout, stderr) => {
+      const child = execFile(process.execPath, [command, 'trace', port, '--json', ...flags], { timeout: timeoutMilliseconds, killSignal: 'SIGKILL', maxBuffer: mostBytes }, (error, stdout, stderr) => {
         // Exit code 1 with an answer: the way ends before a task, which is what the answer says.
         if (stdout.startsWith('{') && error?.killed !== true) resolve(JSON.parse(stdout) as Trace);
         else reject(new Error(error?.killed === true ? `the trace of ${port} took longer than ${timeoutMilliseconds / 1_000} s` : `the trace of ${port} failed: ${stderr.trim() || (error?.message ?? 'it printed nothing')}`));
       });
+      // The controller goes before the node's other programs; what somebody merely looks at does not.
+      if (child.pid !== undefined) setPriority(child.pid, 5);
     });
 }
