@@ -29,6 +29,6 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
   page.on('pageerror', ({ message }) => { complaints.push(message); });
   page.on('request', (request) => { origins.add(new URL(request.url()).origin); });
   await page.goto(url);
-  await page.locator('.box-clients').waitFor();
+  await page.locator('.box-clients').waitFor({ state: 'attached' });
   return { page, complaints, origins };
 }
