@@ -23,6 +23,16 @@ export default defineConfig(
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
     },
   },
+  {
+    files: ['src/page/**/*.ts'],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: [{ group: ['../*', 'node:*'], message: 'The page runs in a browser: it has no modules but its own.' }] }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'MemberExpression[property.name=/^(innerHTML|outerHTML|insertAdjacentHTML)$/]', message: 'Names are strangers’ words: they become text, never markup.' },
+      ],
+    },
+  },
   { files: ['scripts/**/*.js'], languageOptions: { globals: { console: 'readonly', process: 'readonly' } } },
   { files: ['native/libc.ts'], rules: { 'no-restricted-imports': 'off' } },
   {

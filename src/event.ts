@@ -53,6 +53,10 @@ export const eventReasons = [
   'MetricsServed',
   /** The address that the metrics are asked for on can't be listened on. */
   'MetricsNotServed',
+  /** The page that draws the mesh is served. */
+  'PageServed',
+  /** The address that the page is asked for on can't be listened on. */
+  'PageNotServed',
 ] as const;
 export type EventReason = (typeof eventReasons)[number] | ConditionReason;
 

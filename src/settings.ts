@@ -38,6 +38,8 @@ export interface Settings {
   readonly stateFolder: string;
   /** Unix socket that `status` and others ask. */
   readonly controlSocket: string;
+  /** Where the page that draws the mesh is served; null: nowhere. */
+  readonly ui: ListenAddress | null;
   /** How managers tell the other nodes of the cluster. */
   readonly relay: RelaySettings;
   /** Where metrics and health are told over TCP; null: nowhere but on the control socket. */
@@ -71,6 +73,7 @@ export const defaultSettings: Settings = {
   peerTimeoutMilliseconds: 1_000,
   stateFolder: '/var/lib/routemesh',
   controlSocket: '/run/routemesh/control.sock',
+  ui: null,
   relay: { port: 4798, address: null, certificates: null },
   metrics: null,
   log: { level: 'info', format: 'auto' },

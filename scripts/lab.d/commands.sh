@@ -13,7 +13,7 @@ main() {
   local command=${1:-help}
   [ $# -eq 0 ] || shift
   case $command in
-    up | build | down | status | exec | client | vm | shell | dockerd | mesh | logs | cable | power | console) "command_$command" "$@" ;;
+    up | build | down | status | exec | client | vm | shell | dockerd | mesh | logs | forward | browser | cable | power | console) "command_$command" "$@" ;;
     help | -h | --help) command_help ;;
     *) die_usage "unknown command '$command'" ;;
   esac
@@ -40,6 +40,8 @@ scripts/lab: a real Docker Swarm on a real kernel, in one virtual machine on thi
   scripts/lab mesh NODE start|stop|kill|restart|status|logs [FLAGS]
                                     routemesh's controller on the node, as built in dist/
   scripts/lab logs NODE             the log of a node's dockerd
+  scripts/lab forward NODE PORT     bring 127.0.0.1:PORT of the node to this host; prints where it is
+  scripts/lab browser               install Chromium on this host where it is missing; prints its path
   scripts/lab cable NODE cut|plug   take the node off the network, or put it back
   scripts/lab power NODE kill|boot  end all of a node at once; start it again with its disk, or a new one
   scripts/lab console               what the kernel said while booting
@@ -202,6 +204,22 @@ command_mesh() {
 command_logs() {
   [ $# -eq 1 ] || die_usage "logs needs a node: scripts/lab logs h1"
   command_exec "$1" cat /var/log/dockerd.log
+}
+
+# The node's own loopback: a unix socket leads into its network namespace, and ssh to the socket, until `down`.
+command_forward() {
+  [[ $# -eq 2 && $2 =~ ^[1-9][0-9]*$ ]] || die_usage "forward needs a node and a port: scripts/lab forward h1 8090"
+  local socket=/run/lab/forward-$1-$2.sock port
+  (command_vm /run/lab/bin/forward "$1" "$2" "$socket") || die "there is no way to '$1'; 'scripts/lab status' lists the nodes that are up"
+  port=$(free_port)
+  (cd "$STATE" && ssh -F ssh.config -O forward -L "127.0.0.1:$port:$socket" vm) || die "ssh does not forward; see $STATE/ssh.log"
+  printf 'http://127.0.0.1:%s/\n' "$port"
+}
+
+command_browser() {
+  [ $# -eq 0 ] || die_usage "browser takes no arguments, got '$*'"
+  need_for_browser
+  command -v chromium
 }
 
 command_cable() {

@@ -25,6 +25,11 @@ need_for_build() {
   need mmdebstrap=mmdebstrap mke2fs=e2fsprogs dpkg-deb=dpkg depmod=kmod xz=xz-utils cpio=cpio busybox=busybox-static
 }
 
+# The page is tried in a real browser.
+need_for_browser() {
+  need chromium=chromium
+}
+
 need_for_boot() {
   need qemu-system-x86_64=qemu-system-x86 ssh=openssh-client ssh-keygen=openssh-client flock=util-linux
 }

@@ -47,6 +47,7 @@ const commands: readonly CommandDescription[] = [
     help: `Examples:
   sudo routemesh run                                    on a node of a Swarm, with the defaults
   sudo routemesh run --log-level debug                  each change, and why
+  sudo routemesh run --ui 127.0.0.1:8090                with the page that draws the mesh
   sudo routemesh run --cluster-file mesh.yaml --node a  without Docker
   sudo routemesh run --metrics 127.0.0.1:9798           for Prometheus
 

@@ -41,9 +41,11 @@ async function serve(settings: Settings, logger: Logger): Promise<void> {
   const server = await startControlServer(settings.controlSocket, facts, logger);
   const metrics = settings.metrics === null ? null : new MetricsServer(facts, { ...settings.metrics, events, logger });
   await metrics?.start();
+  const page = await (await import('./page.js')).servePage(settings, { controller, eventLog, events, logger });
   try {
     await controller.run(stopping.signal);
   } finally {
+    await page?.close();
     await metrics?.close();
     await server.close();
     stopping.dispose();

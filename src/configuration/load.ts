@@ -115,17 +115,23 @@ function toSettings(merged: Layer): Settings {
       chain: merged.chain ?? names.chain,
     },
     gatewaySubnet: merged.gatewaySubnet ?? defaultSettings.gatewaySubnet,
-    // Where the controller itself listens, no service is to be found.
-    reservedPorts: [...(merged.reservedPorts ?? defaultSettings.reservedPorts), ...(merged.metrics === undefined ? [] : [`tcp/${merged.metrics.port}`])],
+    reservedPorts: toReservedPorts(merged),
     swarmSocket: merged.swarmSocket ?? defaultSettings.swarmSocket,
     resyncMilliseconds: merged.resync ?? defaultSettings.resyncMilliseconds,
     peerTimeoutMilliseconds: merged.peerTimeout ?? defaultSettings.peerTimeoutMilliseconds,
     stateFolder: merged.stateFolder ?? defaultSettings.stateFolder,
     controlSocket: merged.controlSocket ?? defaultSettings.controlSocket,
+    ui: merged.ui ?? defaultSettings.ui,
     relay: toRelay(merged),
     metrics: merged.metrics ?? defaultSettings.metrics,
     log: { level: merged.logLevel ?? defaultSettings.log.level, format: merged.logFormat ?? defaultSettings.log.format },
   };
+}
+
+/** Where the controller itself listens, no service is to be found. */
+function toReservedPorts({ reservedPorts = defaultSettings.reservedPorts, metrics, ui }: Layer): readonly string[] {
+  const own = [metrics, ui].flatMap((listening) => (listening === undefined ? [] : [`tcp/${listening.port}`]));
+  return [...new Set([...reservedPorts, ...own])];
 }
 
 function toRelay({ relayPort, relayAddress, relayCertificate, relayKey, relayAuthority }: Layer): Settings['relay'] {

@@ -5,7 +5,7 @@
 import { logFormats, logLevels } from '../log.js';
 import { defaultSettings } from '../settings.js';
 import { oneOf, type Schema } from './schema.js';
-import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, ipv4Address, listenAddress, portList, portNumber, shortDuration, socketPath } from './values.js';
+import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, ipv4Address, listenAddress, portList, portNumber, shortDuration, socketPath, uiAddress } from './values.js';
 
 /** Keys of the configuration file; a layer (flags, environment, file) holds some of them. */
 export const configurationSchemas = {
@@ -24,6 +24,7 @@ export const configurationSchemas = {
   peerTimeout: shortDuration,
   stateFolder: absolutePath,
   controlSocket: socketPath,
+  ui: uiAddress,
   relayPort: portNumber,
   relayAddress: ipv4Address,
   relayCertificate: absolutePath,
@@ -63,6 +64,7 @@ export const optionDescriptions: Readonly<Record<ConfigurationKey, OptionDescrip
   peerTimeout: { placeholder: 'DURATION', help: 'silence after which a peer gets no new connections', default: '1s' },
   stateFolder: { placeholder: 'PATH', help: 'what must outlive a restart', default: defaultSettings.stateFolder },
   controlSocket: { placeholder: 'PATH', help: 'unix socket that `status` asks', default: defaultSettings.controlSocket },
+  ui: { placeholder: 'ADDRESS:PORT', help: 'serve the page that draws the mesh; it has no password, so rather 127.0.0.1 than another address', default: null },
   relayPort: { placeholder: 'PORT', help: 'TCP port on which managers tell other nodes; the same on all', default: String(defaultSettings.relay.port) },
   relayAddress: { placeholder: 'ADDRESS', help: 'IPv4 address on which a manager serves the relay', default: 'the one by which Swarm knows the node' },
   relayCertificate: { placeholder: 'PATH', help: "PEM certificate of this node instead of Swarm's", default: "Swarm's" },

@@ -126,7 +126,7 @@ export const portNumber = new Schema<number>((value) => {
   return { accepted: Number(word) };
 });
 
-export const ipv4Address = text("one of the node's own IPv4 addresses, such as 192.168.56.11", (value) => isIPv4(value) && !/^(0|22[4-9]|2[3-5]\d)\./.test(value));
+export const ipv4Address = text("one of the node's own IPv4 addresses, such as 192.168.56.11", isNodeAddress);
 
 const listenExample = 'an IPv4 address and a port, such as 127.0.0.1:9798, or a port alone, which is on loopback';
 
@@ -138,3 +138,15 @@ export const listenAddress = new Schema<ListenAddress>((value) => {
   if (match === null || port > 65535 || (address !== '' && !isIPv4(address))) return { expected: listenExample };
   return { accepted: { address: address === '' ? '127.0.0.1' : address, port } };
 });
+
+const uiExample = "an address of this node and a port, such as 127.0.0.1:8090 (which only this node reaches)";
+
+/** Every address at once (0.0.0.0) is nobody's: who opens the page to others says to which network. */
+export const uiAddress = text(uiExample).transform((value) => {
+  const [, host = '', port = ''] = /^([a-z0-9.]+):([1-9]\d{0,4})$/.exec(value) ?? [];
+  return { address: host === 'localhost' ? '127.0.0.1' : host, port: Number(port) };
+}).refine(({ address, port }) => isNodeAddress(address) && port <= 65535, uiExample);
+
+function isNodeAddress(value: string): boolean {
+  return isIPv4(value) && !/^(0|22[4-9]|2[3-5]\d)\./.test(value);
+}

@@ -18,6 +18,7 @@ import type { Change } from '../kernel/change.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
 import { closedMarks, isOfClosedPort } from '../kernel/order.js';
 import { isRepair, stillWanted } from '../kernel/repair.js';
+import type { KernelStatistics } from '../kernel/statistics.js';
 import type { Logger } from '../log.js';
 import type { MetricsFacts } from '../metrics/facts.js';
 import type { PlanContext } from '../plan/context.js';
@@ -122,7 +123,8 @@ export class Controller {
     events.normal('Stopped', this.self, 'stopped; the mesh goes on as it is programmed');
   }
 
-  report(): StatusReport {
+  /** `counts`: who knows the connections, when they were just read anyway. */
+  report(counts: Pick<MeshKernel, 'connections'> = this.options.kernel): StatusReport {
     return {
       version: this.options.version,
       node: this.options.node,
@@ -135,7 +137,7 @@ export class Controller {
       repairs: this.changes.repairs(),
       nodes: this.cluster.state?.nodes ?? [],
       peers: this.peers.reports(),
-      ports: portReports(this.currentPlan?.ports ?? [], this.options.kernel),
+      ports: portReports(this.currentPlan?.ports ?? [], counts),
       conditions: this.conditions.list(),
       events: this.options.eventLog.latest(latestEvents),
     };
@@ -166,6 +168,10 @@ export class Controller {
 
   health(): Health {
     return this.instruments.health(this.options.settings.resyncMilliseconds);
+  }
+
+  statistics(): Promise<KernelStatistics> {
+    return this.options.kernel.statistics();
   }
 
   clusterState(): ClusterState | null {

@@ -68,6 +68,14 @@ describe('the layers of the configuration', () => {
     expect((await load({ file: `metrics: ${/^\d+$/.test(metrics) ? metrics : `"${metrics}"`}` })).metrics).toEqual({ address, port });
   });
 
+  it('serves the page where it is told to, and lets nobody publish its port', async () => {
+    const settings = await load({ flags: { ui: '127.0.0.1:8090' } });
+    expect(settings.ui).toEqual({ address: '127.0.0.1', port: 8090 });
+    expect(settings.reservedPorts).toEqual([...defaultSettings.reservedPorts, 'tcp/8090']);
+    expect((await load({ file: 'ui: localhost:80' })).ui).toEqual({ address: '127.0.0.1', port: 80 });
+    expect((await load({ environment: { ROUTEMESH_UI: '192.168.56.11:8090' } })).ui?.address).toBe('192.168.56.11');
+  });
+
   it('reads the cluster from a file as soon as one is named', async () => {
     expect((await load({ flags: { clusterFile: '/etc/mesh.yaml' } })).source).toEqual({ kind: 'file', path: '/etc/mesh.yaml' });
   });
@@ -134,6 +142,7 @@ describe('values that reach the kernel', () => {
     'reservedPorts: [tcp/0]', 'reservedPorts: [tcp/65536]', 'reservedPorts: [icmp/1]', 'reservedPorts: [22]', 'reservedPorts: tcp/22 udp/53',
     'relayPort: 0', 'relayPort: 65536', 'relayPort: 4798/tcp', 'relayAddress: h1', 'relayAddress: 0.0.0.0', 'relayKey: node.key',
     'metrics: "127.0.0.1"', 'metrics: "localhost:9798"', 'metrics: "127.0.0.1:0"', 'metrics: 65536', 'metrics: "[::1]:9798"', 'metrics: "1.2.3:9798"', 'metrics: true',
+    'ui: 0.0.0.0:8090', 'ui: 8090', 'ui: 127.0.0.1', 'ui: "127.0.0.1:0"', 'ui: 127.0.0.1:65536', 'ui: 127.1:80', 'ui: h1:8090', 'ui: "*:8090"', 'ui: 224.0.0.1:80',
     'resync: 999ms', 'resync: 2h', 'resync: -1s', 'controlSocket: run/x.sock', `controlSocket: /${'a'.repeat(107)}`, 'stateFolder: "/a\\0b"',
   ])('are refused before they get there: %j', async (file) => {
     expect(await problemsOf({ file })).toHaveLength(1);
