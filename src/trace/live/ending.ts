@@ -27,23 +27,14 @@ function datagramsEnding({ entry, forgotten }: Chapter, quietMilliseconds: numbe
   return forgotten || quietMilliseconds >= patience ? 'unanswered' : null;
 }
 
-/** States of net/netfilter/nf_conntrack_proto_tcp.c; SCTP's are nf_conntrack_proto_sctp.c's. */
-function connectionsEnding({ entry, forgotten, established }: Chapter, quietMilliseconds: number): Exclude<Ending, 'interrupted' | 'answered'> | null {
-  switch (entry.state) {
-    case 'TIME_WAIT':
-    case 'CLOSED':
-      return 'closed';
-    case 'CLOSE':
-      return established ? 'reset' : 'refused';
-    case 'FIN_WAIT':
-    case 'CLOSE_WAIT':
-    case 'LAST_ACK':
-    case 'SHUTDOWN_SENT':
-    case 'SHUTDOWN_RECD':
-      return forgotten || quietMilliseconds >= patience ? 'half-closed' : null;
-    case 'ESTABLISHED':
-      return forgotten ? 'timed out' : null;
-    default:
-      return forgotten || quietMilliseconds >= patience ? 'unanswered' : null;
-  }
+/** States in which both sides have said goodbye, and in which one of them has (net/netfilter/nf_conntrack_proto_tcp.c, nf_conntrack_proto_sctp.c). */
+const closed: readonly (string | null)[] = ['TIME_WAIT', 'CLOSED'];
+const halfClosed: readonly (string | null)[] = ['FIN_WAIT', 'CLOSE_WAIT', 'LAST_ACK', 'SHUTDOWN_SENT', 'SHUTDOWN_RECD', 'SHUTDOWN_ACK_SENT'];
+
+function connectionsEnding({ entry: { state }, forgotten, established }: Chapter, quietMilliseconds: number): Exclude<Ending, 'interrupted' | 'answered'> | null {
+  if (closed.includes(state)) return 'closed';
+  if (state === 'CLOSE') return established ? 'reset' : 'refused';
+  if (state === 'ESTABLISHED') return forgotten ? 'timed out' : null;
+  if (!forgotten && quietMilliseconds < patience) return null;
+  return halfClosed.includes(state) ? 'half-closed' : 'unanswered';
 }

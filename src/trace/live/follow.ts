@@ -105,7 +105,7 @@ class Follower {
 
   /** Null: nobody came. */
   private async untilItEnds(): Promise<Ending | null> {
-    const { timeoutMilliseconds, signal, waiting } = this.options;
+    const { timeoutMilliseconds, signal } = this.options;
     const start = performance.now();
     for (;;) {
       const now = performance.now();
@@ -114,7 +114,7 @@ class Follower {
         const left = timeoutMilliseconds - (now - start);
         this.lookForTasks(now);
         if (left <= 0 || signal.aborted) return null;
-        waiting(this.allEars().map(({ where }) => where.name), left);
+        this.options.waiting(this.allEars().map(({ where }) => where.name), left);
       } else {
         if (signal.aborted) return 'interrupted';
         this.look(now);

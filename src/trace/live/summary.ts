@@ -54,12 +54,12 @@ function serverOf(chapters: readonly Chapter[], { sandbox }: SummaryInput): { re
   return { address: last.entry.back.source, port: last.entry.back.sourcePort };
 }
 
-function nextOf({ where: { place }, entry: { back } }: Chapter, { names, taskAt }: SummaryInput): string | null {
+function nextOf({ where: { place }, entry: { back } }: Chapter, input: SummaryInput): string | null {
   const next: Readonly<Record<LivePlace, () => string | null>> = {
-    host: () => names.sandbox,
-    sandbox: () => names.fabric,
+    host: () => input.names.sandbox,
+    sandbox: () => input.names.fabric,
     fabric: () => {
-      const { name, isHere } = taskAt(back.source);
+      const { name, isHere } = input.taskAt(back.source);
       return isHere ? (name ?? `the task at ${back.source}`) : null;
     },
     task: () => null,

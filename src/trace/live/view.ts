@@ -32,27 +32,14 @@ function timeText(milliseconds: number): string {
 }
 
 function labelOf(moment: Moment): string {
-  switch (moment.type) {
-    case 'ipvs':
-      return 'ipvs';
-    case 'socket':
-      return 'socket';
-    default:
-      return moment.name;
-  }
+  return moment.type === 'ipvs' || moment.type === 'socket' ? moment.type : moment.name;
 }
 
 function stateOf(moment: Moment): string {
-  switch (moment.type) {
-    case 'ipvs':
-      return moment.connection.state;
-    case 'socket':
-      return moment.socket.state;
-    case 'forgotten':
-      return 'forgotten';
-    default:
-      return moment.entry.state ?? (moment.entry.answered ? 'answered' : 'new');
-  }
+  if (moment.type === 'ipvs') return moment.connection.state;
+  if (moment.type === 'socket') return moment.socket.state;
+  if (moment.type === 'forgotten') return 'forgotten';
+  return moment.entry.state ?? (moment.entry.answered ? 'answered' : 'new');
 }
 
 function wordsOf(moment: Moment): string[] {
@@ -60,7 +47,7 @@ function wordsOf(moment: Moment): string[] {
     case 'appeared':
       return [arrow(moment.entry.there), `back ${arrow(moment.entry.back)}${notes(moment.entry)}`];
     case 'changed':
-      return [[...(moment.entry.closedFirst === null ? [] : [`the ${moment.entry.closedFirst}’s FIN came first`])].join(', ')];
+      return [moment.entry.closedFirst === null ? '' : `the ${moment.entry.closedFirst}’s FIN came first`];
     case 'forgotten':
       return [countersText(moment.entry)];
     case 'ipvs':
