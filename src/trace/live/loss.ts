@@ -21,8 +21,8 @@ export function lossOf(input: LossInput): Loss | null {
   const [first] = chapters;
   const last = chapters.at(-1);
   if (first === undefined || last === undefined) return null;
-  const elsewhere = takenElsewhere(first, input);
-  if (elsewhere !== null) return elsewhere;
+  const taken = takenElsewhere(first, input) ?? notBalanced(input);
+  if (taken !== null) return taken;
   if (ending === 'closed' || ending === 'answered' || ending === 'reset') return null;
   return lostRequest(last, input) ?? lostAnswer(input) ?? silentTask(last, input);
 }
@@ -39,6 +39,14 @@ function takenElsewhere({ where, entry: { there, back } }: Chapter, { sandbox, p
       : 'no rule of the host sent it on, so it went to whatever listens on the host itself',
     remedy: remedyFor(port, there.source),
   };
+}
+
+/** IPVS left the sandbox's own address as it was. */
+function notBalanced({ chapters, port }: LossInput): Loss | null {
+  const sandbox = chapters.find(({ where }) => where.place === 'sandbox');
+  if (sandbox === undefined || sandbox.entry.there.destination !== sandbox.entry.back.source) return null;
+  const { name } = sandbox.where;
+  return { of: 'request', seenIn: name, why: `IPVS of ${name} sent it to nobody, so it went to ${name} itself, where nothing listens: its mark or its virtual service is missing`, remedy: remedyFor(port, clientOf({ chapters })) };
 }
 
 function lostRequest(last: Chapter, input: LossInput): Loss | null {

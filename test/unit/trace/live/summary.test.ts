@@ -113,6 +113,14 @@ describe('a connection that was lost', () => {
     expect(summary(telling, 'closed').loss?.why).toContain('the host sent it to 172.18.0.2:8080, which is not routemesh’s sandbox');
   });
 
+  it('to a sandbox without its virtual service says that IPVS sent it to nobody', () => {
+    const own = { protocol: 6, source: '172.30.0.2', sourcePort: 8080, destination: client, destinationPort: 50000, zone: undefined };
+    const telling = new Telling().hear('new', ['host']).hear('new', ['sandbox'], { reply: own }).hear('update', ['host'], { state: 'CLOSE', seenReply: true });
+    expect(ending(telling)).toBe('refused');
+    expect(summary(telling, 'refused')).toMatchObject({ realServer: null, loss: { of: 'request', seenIn: 'mesh_sbox' } });
+    expect(summary(telling, 'refused').text).toContain('IPVS of mesh_sbox sent it to nobody');
+  });
+
   it('by a reset after it was open is told apart from one that was refused', () => {
     const telling = new Telling().hear('new', all).hear('update', all, open).hear('update', all, { state: 'CLOSE', seenReply: true });
     expect(ending(telling)).toBe('reset');
