@@ -12,6 +12,7 @@ interface Normalisation {
 
 export const normalisations: readonly Normalisation[] = [
   { name: 'hardware addresses', pattern: /\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, replacement: 'MAC' },
+  { name: 'hardware addresses', pattern: /\bfe80::[0-9a-f:]+/g, replacement: 'fe80::MAC' },
   { name: 'ids of Docker and Swarm', pattern: /\b[0-9a-f]{64}\b|\b[a-z0-9]{25}\b/g, replacement: 'ID' },
   { name: 'ids of Docker and Swarm', pattern: /\b(?=[a-z0-9]*\d)[a-z0-9]{12}\b/g, replacement: 'ID' },
   { name: 'names made of ids', pattern: /\btask-[a-z0-9]{10}\b/g, replacement: 'task-ID' },
@@ -21,7 +22,7 @@ export const normalisations: readonly Normalisation[] = [
   { name: 'numbers of interfaces and namespaces', pattern: /@if\d+\b/g, replacement: '@ifN' },
   { name: 'numbers of interfaces and namespaces', pattern: /\blink-netnsid \d+/g, replacement: 'link-netnsid N' },
   { name: 'addresses that Docker gives', pattern: /\b(10\.0\.0|172\.18\.0)\.(?!0\/)\d+\b/g, replacement: '$1.N' },
-  { name: 'ports that the kernel gives', pattern: /(?<=\d:)(3[3-9]|[45]\d)\d{3}\b/g, replacement: 'PORT' },
+  { name: 'ports that the kernel gives', pattern: /(?<=\d:)(32[7-9]\d{2}|3[3-9]\d{3}|[45]\d{4}|60\d{3})\b/g, replacement: 'PORT' },
   { name: 'process ids', pattern: /\bpid=\d+,fd=\d+/g, replacement: 'pid=N,fd=N' },
   { name: 'counters', pattern: /(?<=-> .*(?:Masq|Route)\s+\d+\s+)\d+\s+\d+/g, replacement: 'N N' },
   { name: 'counters', pattern: /\b\d+ (packets?|bytes?|connections?( so far)?)\b/g, replacement: 'N $1' },
