@@ -185,6 +185,7 @@ class Follower {
 
   private summary(ending: Ending): Summary {
     const { request, settings, cluster, story } = this;
+    const until = ending === 'unanswered' || ending === 'half-closed' || ending === 'interrupted' ? performance.now() : story.lastChange;
     const own = cluster?.nodes.find(({ address }) => this.addresses.has(address));
     const peers = cluster === null || own === undefined ? [] : peersOf(cluster, own.id).peers;
     return summaryOf({
@@ -193,7 +194,7 @@ class Follower {
       chapters: story.chapters,
       socket: story.socket,
       ending,
-      durationMilliseconds: Math.max(0, Math.round(story.lastChange - (story.begun ?? 0))),
+      durationMilliseconds: Math.max(0, Math.round(until - (story.begun ?? 0))),
       node: own?.name ?? hostname(),
       names: settings.names,
       sandbox: hostOf(settings.gatewaySubnet, 2),

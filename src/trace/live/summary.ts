@@ -73,29 +73,30 @@ function endedBy(chapters: readonly Chapter[], ending: Ending): Summary['endedBy
 }
 
 function sentence(facts: Omit<Summary, 'text'>, node: string): string {
-  const { client, realServer, task, durationMilliseconds, counters, loss } = facts;
+  const { client, realServer, task, counters, loss } = facts;
   const from = facts.node === null ? `${facts.peer ?? 'a peer'} → ${node}` : `${node} (${facts.node})`;
   const server = realServer === null ? [] : [task === null ? realServer : `${task} (${realServer})`];
   const way = [client, from, ...facts.places.filter((name) => name !== 'host' && name !== task), ...server].join(' → ');
   const traffic = counters === null ? '' : `${amount(counters.there)} there and ${amount(counters.back)} back, `;
-  return `${way}: ${traffic}${endingWords(facts)} after ${span(durationMilliseconds)}${loss === null ? '' : `; ${loss.why}`}.`;
+  return `${way}: ${traffic}${endingWords(facts)}${loss === null ? '' : `; ${loss.why}`}.`;
 }
 
 function amount({ packets, bytes }: LiveCounters): string {
   return `${plural(packets, 'packet')} (${plural(bytes, 'byte')})`;
 }
 
-function endingWords({ ending, endedBy: by, protocol }: Pick<Summary, 'ending' | 'endedBy' | 'protocol'>): string {
-  const whose = by === null ? '' : `, the ${by}’s first`;
+function endingWords({ ending, endedBy: by, protocol, durationMilliseconds }: Pick<Summary, 'ending' | 'endedBy' | 'protocol' | 'durationMilliseconds'>): string {
+  const time = span(durationMilliseconds);
+  const whose = by === null ? '' : `, the ${by}’s first,`;
   const words: Readonly<Record<Ending, string>> = {
-    closed: protocol === 'tcp' ? `closed by FIN from both sides${whose}` : 'closed by both sides',
-    reset: 'ended by a reset (RST)',
-    refused: 'refused by a reset (RST) before it was open',
-    answered: 'answered, and quiet since',
-    unanswered: 'never answered',
-    'half-closed': `closed by the ${by ?? 'one side'} alone`,
-    'timed out': 'forgotten by the kernel while it was open',
-    interrupted: 'still open, followed no further',
+    closed: `${protocol === 'tcp' ? 'closed by FIN from both sides' : 'closed by both sides'}${whose} after ${time}`,
+    reset: `ended by a reset (RST) after ${time}`,
+    refused: `refused by a reset (RST) after ${time}`,
+    answered: `answered after ${time}`,
+    unanswered: `not answered in ${time}`,
+    'half-closed': `closed by ${by === null ? 'one side' : `the ${by}`} alone, followed for ${time}`,
+    'timed out': `forgotten by the kernel while it was open, after ${time}`,
+    interrupted: `followed for ${time}, and still open`,
   };
   return words[ending];
 }

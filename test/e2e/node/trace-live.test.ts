@@ -83,7 +83,7 @@ describe('a connection that is followed', () => {
     await shell('client', ask('/who'));
     const text = await shell('h1', 'until grep -q "closed by FIN" /tmp/trace-live.txt; do sleep 0.2; done; cat /tmp/trace-live.txt');
     expect(text).toMatch(/ {2}host +SYN_SENT +192\.168\.56\.100:\d+ → 192\.168\.56\.11:8080\n +back 172\.30\.0\.2:8080 → 192\.168\.56\.100:\d+\n/);
-    expect(text.trimEnd().split('\n').at(-1)).toMatch(/^192\.168\.56\.100:\d+ → h1 \(192\.168\.56\.11:8080\) → mesh_sbox → mesh_fabric → web\.1 \(10\.0\.0\.\d+:80\): closed by FIN from both sides, the task’s first after/);
+    expect(text.trimEnd().split('\n').at(-1)).toMatch(/^192\.168\.56\.100:\d+ → h1 \(192\.168\.56\.11:8080\) → mesh_sbox → mesh_fabric → web\.1 \(10\.0\.0\.\d+:80\): closed by FIN from both sides, the task’s first, after/);
   }, 60_000);
 
   it('is waited for no longer than asked, and only from the client that was asked for', async () => {

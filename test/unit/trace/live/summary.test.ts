@@ -28,7 +28,7 @@ describe('a connection that went well', () => {
     expect(summary(telling, 'closed')).toMatchObject({
       client: `${client}:50000`, node: '192.168.56.11:8080', peer: null, places: ['host', 'mesh_sbox', 'mesh_fabric', 'web.1'], realServer: '10.0.0.5:80', task: 'web.1',
       ending: 'closed', endedBy: 'task', loss: null,
-      text: '192.168.56.100:50000 → h1 (192.168.56.11:8080) → mesh_sbox → mesh_fabric → web.1 (10.0.0.5:80): closed by FIN from both sides, the task’s first after 2 s.',
+      text: '192.168.56.100:50000 → h1 (192.168.56.11:8080) → mesh_sbox → mesh_fabric → web.1 (10.0.0.5:80): closed by FIN from both sides, the task’s first, after 2 s.',
     });
   });
 
@@ -94,7 +94,7 @@ describe('a connection that was lost', () => {
     expect(ending(telling, 10_000)).toBe('half-closed');
     const found = summary(telling, 'half-closed');
     expect(found).toMatchObject({ endedBy: 'client', loss: { of: 'task', seenIn: 'web.1' } });
-    expect(found.text).toContain('closed by the client alone after 2 s; web.1 has it, but its program never accepted it: its kernel alone answered (87 bytes of the client’s wait unread).');
+    expect(found.text).toContain('closed by the client alone, followed for 2 s; web.1 has it, but its program never accepted it: its kernel alone answered (87 bytes of the client’s wait unread).');
   });
 
   it('to a task where nothing listens says that it is refused, and what to check', () => {
