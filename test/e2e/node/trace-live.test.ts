@@ -1,32 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Moment, Summary } from '../../../src/trace/live/moment.js';
+import type { Moment } from '../../../src/trace/live/moment.js';
 import { attempt, shell } from '../support/lab.js';
 import { clientAddress, expectNothingToDo, nodeAddress, realServers, removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
 import { createService, hostNames, removeServices } from '../support/swarm.js';
+import { follow, request } from '../support/trace-live.js';
 
-type Line = Moment | Summary | { readonly type: 'waiting'; readonly places: readonly string[] } | { readonly type: 'nobody' };
-
-interface Followed {
-  readonly code: number | null;
-  readonly moments: readonly Moment[];
-  readonly summary: Summary | undefined;
-  readonly last: Line | undefined;
-}
-
-/** Follows the next connection while `request` is run on the client: the request begins once somebody listens. */
-async function follow(request: string, ...words: readonly string[]): Promise<Followed> {
-  const output = '/tmp/trace-live.json';
-  await shell('h1', `rm -f ${output}; setsid routemesh trace 8080 --live --json ${words.join(' ')} >${output} 2>&1 </dev/null & echo $! >/tmp/trace-live.pid; until grep -q waiting ${output} 2>/dev/null; do sleep 0.1; done`);
-  const asked = shell('client', request);
-  const text = await shell('h1', `while kill -0 $(cat /tmp/trace-live.pid) 2>/dev/null; do sleep 0.2; done; cat ${output}`);
-  await asked;
-  const lines = text.trim().split('\n').map((line) => JSON.parse(line) as Line);
-  const summary = lines.find((line): line is Summary => line.type === 'summary');
-  const moments = lines.filter((line): line is Moment => line.type !== 'summary' && line.type !== 'waiting' && line.type !== 'nobody');
-  return { code: summary?.loss === null ? 0 : 1, moments, summary, last: lines.at(-1) };
-}
-
-const ask = (path: string, seconds = 10): string => `curl -s --max-time ${seconds} 'http://${nodeAddress}:8080${path}' || true`;
+const url = `http://${nodeAddress}:8080`;
 
 /** States of a connection in one place, in order. */
 function statesIn(moments: readonly Moment[], name: string): (string | null)[] {
@@ -47,7 +26,7 @@ afterAll(async () => {
 describe('a connection that is followed', () => {
   it('is seen in each place with its translations, in IPVS, and in the task’s socket, to the end', async () => {
     const [server] = await realServers();
-    const { moments, summary } = await follow(ask('/slow?ms=2000'));
+    const { moments, summary } = await follow('h1', request(`${url}/slow?ms=2000`));
     expect(summary).toMatchObject({
       places: ['host', 'mesh_sbox', 'mesh_fabric', 'web.1'], node: `${nodeAddress}:8080`, peer: null,
       realServer: `${server?.address}:80`, task: 'web.1', ending: 'closed', endedBy: 'task', loss: null,
@@ -69,7 +48,7 @@ describe('a connection that is followed', () => {
   it('tells packets and bytes where the node counts them, the same as curl got', async () => {
     await shell('h1', 'sysctl -qw net.netfilter.nf_conntrack_acct=1');
     try {
-      const { summary } = await follow(ask('/bytes?n=100000'));
+      const { summary } = await follow('h1', request(`${url}/bytes?n=100000`));
       expect(summary?.counters?.back.bytes).toBeGreaterThan(100_000);
       expect(summary?.counters?.there.packets).toBeGreaterThan(3);
       expect(summary?.text).toContain('bytes) back');
@@ -80,14 +59,14 @@ describe('a connection that is followed', () => {
 
   it('tells people the same in one sentence, the last', async () => {
     await shell('h1', 'rm -f /tmp/trace-live.txt; setsid routemesh trace 8080 --live >/tmp/trace-live.txt 2>&1 </dev/null & until grep -q Waiting /tmp/trace-live.txt; do sleep 0.1; done');
-    await shell('client', ask('/who'));
+    await shell('client', request(`${url}/who`));
     const text = await shell('h1', 'until grep -q "closed by FIN" /tmp/trace-live.txt; do sleep 0.2; done; cat /tmp/trace-live.txt');
     expect(text).toMatch(/ {2}host +SYN_SENT +192\.168\.56\.100:\d+ → 192\.168\.56\.11:8080\n +back 172\.30\.0\.2:8080 → 192\.168\.56\.100:\d+\n/);
     expect(text.trimEnd().split('\n').at(-1)).toMatch(/^192\.168\.56\.100:\d+ → h1 \(192\.168\.56\.11:8080\) → mesh_sbox → mesh_fabric → web\.1 \(10\.0\.0\.\d+:80\): closed by FIN from both sides, the task’s first, after/);
   }, 60_000);
 
   it('is waited for no longer than asked, and only from the client that was asked for', async () => {
-    const { last, moments } = await follow(ask('/who'), '--from', '203.0.113.9', '--timeout', '4s');
+    const { last, moments } = await follow('h1', request(`${url}/who`), '--from', '203.0.113.9', '--timeout', '4s');
     expect(last).toEqual({ type: 'nobody' });
     expect(moments).toEqual([]);
     expect((await attempt(['exec', 'h1', 'routemesh', 'trace', '8080', '--live', '--timeout', '1s'])).code).toBe(1);
@@ -104,14 +83,14 @@ describe('a connection that gets nowhere', () => {
 
   it('says that the task’s program never took it while the task is frozen, and what waits unread', async () => {
     await shell('h1', `docker pause ${(await hostNames('web')).join(' ')}`);
-    const { summary } = await follow(ask('/who', 2));
+    const { summary } = await follow('h1', request(`${url}/who`, 2));
     expect(summary).toMatchObject({ ending: 'half-closed', endedBy: 'client', loss: { of: 'task', seenIn: 'web.1' } });
     expect(summary?.loss?.why).toMatch(/web\.1 has it, but its program never accepted it: its kernel alone answered \(\d+ bytes of the client’s wait unread\)/);
   }, 60_000);
 
   it('says that the answer is lost behind the host where a rule of the owner’s drops it there', async () => {
     await shell('h1', 'iptables -I DOCKER-USER -s 172.30.0.2 -j DROP');
-    const { summary } = await follow(ask('/who', 3));
+    const { summary } = await follow('h1', request(`${url}/who`, 3));
     expect(summary).toMatchObject({ ending: 'unanswered', places: ['host', 'mesh_sbox', 'mesh_fabric', 'web.1'], loss: { of: 'answer', seenIn: 'host' } });
   }, 60_000);
 
@@ -126,7 +105,7 @@ describe('a connection that gets nowhere', () => {
     ])('says where %s', async (_name, breakage, repair, loss) => {
       await shell('h1', breakage);
       try {
-        const { summary } = await follow(ask('/who', 3));
+        const { summary } = await follow('h1', request(`${url}/who`, 3));
         expect(summary?.loss).toMatchObject(loss);
         expect(summary?.loss?.remedy).toContain(`routemesh trace tcp/8080 --from ${clientAddress}`);
       } finally {
@@ -136,7 +115,7 @@ describe('a connection that gets nowhere', () => {
 
     it('to dockerd’s own ingress is named as that', async () => {
       await shell('h1', 'iptables -t nat -F MESH-INGRESS');
-      const { summary } = await follow(ask('/who'));
+      const { summary } = await follow('h1', request(`${url}/who`));
       expect(summary?.loss?.why).toContain('which is not routemesh’s sandbox (dockerd’s own ingress');
     }, 60_000);
   });
