@@ -23,7 +23,7 @@ export function endingOf({ protocol, chapters, quietMilliseconds }: EndingInput)
 }
 
 function datagramsEnding({ entry, forgotten }: Chapter, quietMilliseconds: number): 'answered' | 'unanswered' | null {
-  if (entry.answered) return forgotten || quietMilliseconds >= quiet ? 'answered' : null;
+  if (entry.answered === true) return forgotten || quietMilliseconds >= quiet ? 'answered' : null;
   return forgotten || quietMilliseconds >= patience ? 'unanswered' : null;
 }
 

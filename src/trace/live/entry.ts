@@ -24,12 +24,18 @@ function countersOf({ packets, bytes }: { readonly packets: bigint; readonly byt
   return { packets: Number(packets), bytes: Number(bytes) };
 }
 
+/** The other direction, as a packet of it would be addressed. */
+export function turned({ source, sourcePort, destination, destinationPort }: LiveEndpoints): LiveEndpoints {
+  return { source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort, zone: null };
+}
+
 /**
  * A packet leaves a namespace addressed the other way round from the answer that is expected there, whatever NAT or IPVS
  * made of it; so it comes into the next one.
  */
 export function continues({ back }: LiveEntry, { there }: LiveEntry): boolean {
-  return there.source === back.destination && there.sourcePort === back.destinationPort && there.destination === back.source && there.destinationPort === back.sourcePort;
+  const next = turned(back);
+  return there.source === next.source && there.sourcePort === next.sourcePort && there.destination === next.destination && there.destinationPort === next.destinationPort;
 }
 
 /** Does the later of two views of one entry say anything new? Counters are told at the end. */

@@ -160,7 +160,7 @@ class Follower {
     const sandbox = this.nodeEars.find(({ where }) => where.place === 'sandbox');
     const taskKey = this.story.chapters.find(({ where }) => where.place === 'task')?.where.key;
     const task = this.taskEars.find(({ where }) => where.key === taskKey);
-    if (sandbox !== undefined) this.tellAll(this.story.hearIpvs(readIpvsConnections(sandbox.namespace), now));
+    if (sandbox !== undefined) this.tellAll(this.story.hearIpvs(sandbox.where, readIpvsConnections(sandbox.namespace), now));
     if (task !== undefined && this.request.protocol === 'tcp') this.tellAll(this.story.hearSockets(readTcpSockets(task.namespace), now));
     this.tablesAfter = now + (performance.now() - now) / tableShare;
   }

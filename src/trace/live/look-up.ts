@@ -2,6 +2,7 @@
 import type { ConntrackEntry, ConntrackTuple } from '../../../native/index.js';
 import { protocolNumbers } from '../../plan/fwmark.js';
 import type { Protocol } from '../../cluster/state.js';
+import { turned } from './entry.js';
 import type { Ear } from './listen.js';
 import type { LiveEndpoints, LivePlace } from './moment.js';
 import type { Chapter, Listened } from './story.js';
@@ -32,9 +33,4 @@ function find(ears: readonly Ear[], wanted: ConntrackTuple, zone: number): Found
 
 function tuple(protocol: Protocol, { zone, ...endpoints }: LiveEndpoints): ConntrackTuple {
   return { protocol: protocolNumbers[protocol], ...endpoints, zone: zone ?? undefined };
-}
-
-/** As a packet leaves a place: the other way round from the answer that is expected. */
-function turned({ source, sourcePort, destination, destinationPort }: LiveEndpoints): LiveEndpoints {
-  return { source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort, zone: null };
 }

@@ -51,7 +51,7 @@ function notBalanced({ chapters, port }: LossInput): Loss | null {
 
 function lostRequest(last: Chapter, input: LossInput): Loss | null {
   const next = input.nextOf(last);
-  if (next === null || last.entry.answered && input.ending !== 'refused') return null;
+  if (next === null || (last.entry.answered === true && input.ending !== 'refused')) return null;
   const { name } = last.where;
   const why = input.ending === 'refused'
     ? `${name} passed it on, it never got through ${next}, and a reset came back: something refuses it between ${name} and ${next}`
@@ -62,16 +62,23 @@ function lostRequest(last: Chapter, input: LossInput): Loss | null {
 /** The first place, seen from the task, that has seen no answer although the one behind it has. */
 function lostAnswer({ chapters, ending, ...input }: LossInput): Loss | null {
   if (ending === 'refused') return null;
-  const index = chapters.findLastIndex(({ entry }) => !entry.answered);
-  const behind = chapters[index + 1];
-  const before = chapters[index];
+  const tracked = chapters.filter(({ entry }) => entry.answered !== null);
+  const index = tracked.findLastIndex(({ entry }) => entry.answered === false);
+  const behind = tracked[index + 1];
+  const before = tracked[index];
   const remedy = remedyFor(input.port, clientOf({ chapters }));
   if (before !== undefined && behind !== undefined) {
-    return { of: 'answer', seenIn: behind.where.name, why: `the answer came as far as ${behind.where.name}, and never into ${before.where.name}: a rule or a route of ${behind.where.name} lets it go no further`, remedy };
+    return { of: 'answer', seenIn: behind.where.name, why: `the answer came as far as ${behind.where.name}, and never into ${before.where.name}: a rule or a route ${between(chapters, before, behind)} lets it go no further`, remedy };
   }
   const [first] = chapters;
   if (index >= 0 || first === undefined || first.established || first.entry.state === null) return null;
   return { of: 'answer', seenIn: first.where.name, why: `the answer came as far as ${first.where.name}, and the client never took it up: a rule of ${first.where.name} drops it on its way out, or the network behind does`, remedy };
+}
+
+/** Where two tracked places are not neighbours, what is between them may be at fault as well. */
+function between(chapters: readonly Chapter[], before: Chapter, behind: Chapter): string {
+  const names = chapters.slice(chapters.indexOf(before) + 1, chapters.indexOf(behind) + 1).map(({ where }) => where.name);
+  return `of ${names.reverse().join(' or ')}`;
 }
 
 function silentTask({ where, entry: { there } }: Chapter, { socket, ending, chapters }: LossInput): Loss | null {
@@ -80,7 +87,7 @@ function silentTask({ where, entry: { there } }: Chapter, { socket, ending, chap
   if (ending === 'refused') return told(`${task} refuses it: nothing listens on port ${there.destinationPort} in it`, 'Does the service publish the port that its program listens on (`--publish PUBLISHED:TARGET`), and does the program listen on all addresses?');
   if (socket?.accepted === false) return told(`${task} has it, but its program never accepted it: its kernel alone answered${waiting(socket)}`, stuckRemedy);
   if (socket !== null && socket.unread > 0) return told(`${task} has it, but its program does not read${waiting(socket)}`, stuckRemedy);
-  if (chapters.some(({ entry }) => entry.answered)) return null;
+  if (chapters.some(({ entry }) => entry.answered === true)) return null;
   return told(`${task} got it, and never answered`, 'Does a firewall in the task drop it, or is its program’s queue of connections full?');
 }
 

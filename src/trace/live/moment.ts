@@ -17,7 +17,7 @@ export interface LiveCounters {
   readonly bytes: number;
 }
 
-/** One namespace's conntrack entry of the connection. */
+/** What one namespace knows of the connection: its conntrack entry, or in a sandbox without one IPVS's. */
 export interface LiveEntry {
   /** From the client on. */
   readonly there: LiveEndpoints;
@@ -27,8 +27,8 @@ export interface LiveEntry {
   readonly mark: number;
   /** TCP's or SCTP's, the kernel's word; null for UDP. */
   readonly state: string | null;
-  /** An answer has come by. */
-  readonly answered: boolean;
+  /** Has an answer come by? Null where nothing is tracked: IPVS alone knows the connection. */
+  readonly answered: boolean | null;
   /** Whose FIN came first. */
   readonly closedFirst: 'client' | 'task' | null;
   /** Null where the namespace does not count (sysctl net.netfilter.nf_conntrack_acct). */

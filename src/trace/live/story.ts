@@ -5,14 +5,16 @@
  * INVARIANTS
  * - It follows one connection: the first that fits, to its end.
  * - Places are in the packet's order, each at most once, and each continues the one before (see `continues`).
+ * - The sandbox tracks connections only where one of its rules needs it (`source-ip=snat`): IPVS registers no hooks of
+ *   connection tracking by itself (ip_vs_register_conntrack()). Elsewhere IPVS's own entry stands for it.
  * - Namespaces tell by sockets of their own, so a later place may be heard before an earlier one: what nobody waits for yet
  *   is kept for a while.
  */
 import { protocolNumbers } from '../../plan/fwmark.js';
 import type { ConntrackEvent, IpvsConnection, TcpSocket } from '../../../native/index.js';
 import type { Ipv4Address, Protocol } from '../../cluster/state.js';
-import { continues, entryOf, isChanged } from './entry.js';
-import type { LiveEntry, LiveIpvsConnection, LivePlace, LiveSocket, Moment } from './moment.js';
+import { continues, entryOf, isChanged, turned } from './entry.js';
+import type { LiveEndpoints, LiveEntry, LiveIpvsConnection, LivePlace, LiveSocket, Moment } from './moment.js';
 
 /** What a story is asked for, and what is known of the node before it begins. */
 export interface StoryRequest {
@@ -102,17 +104,20 @@ export class Story {
   }
 
   /** IPVS's whole table, of which one connection may be the story's. */
-  hearIpvs(connections: readonly IpvsConnection[], at: number): Moment[] {
-    const sandbox = this.kept.find(({ where }) => where.place === 'sandbox');
-    if (sandbox === undefined) return [];
-    const { there } = sandbox.entry;
+  hearIpvs(sandbox: Listened, connections: readonly IpvsConnection[], at: number): Moment[] {
+    const sought = this.asComesToSandbox();
+    if (sought === null) return [];
     const found = connections.find(({ protocol, client, clientPort, virtual, virtualPort }) =>
-      protocol === this.request.protocol && client === there.source && clientPort === there.sourcePort && virtual === there.destination && virtualPort === there.destinationPort);
+      protocol === this.request.protocol && client === sought.source && clientPort === sought.sourcePort && virtual === sought.destination && virtualPort === sought.destinationPort);
     if (found === undefined) return [];
     const { server, serverPort, state, expiresSeconds } = found;
     const isNews = state !== this.latestIpvs?.state;
     this.latestIpvs = { server, serverPort, state, expiresSeconds };
-    return isNews ? [{ type: 'ipvs', at: this.since(at), place: 'sandbox', name: sandbox.where.name, connection: this.latestIpvs }] : [];
+    if (!isNews) return [];
+    const moment: Moment = { type: 'ipvs', at: this.since(at), place: 'sandbox', name: sandbox.name, connection: this.latestIpvs };
+    if (this.kept.some(({ where }) => where.place === 'sandbox')) return [moment];
+    this.append({ where: sandbox, id: 0, entry: untracked(sought, found), forgotten: false, established: false }, at);
+    return [moment, ...this.continueWith(at)];
   }
 
   /** All TCP sockets of the task's namespace. */
@@ -159,6 +164,14 @@ export class Story {
     return where.place === 'fabric' && (there.zone ?? 0) !== 0 && this.request.isServer(there.destination, there.destinationPort);
   }
 
+  /** The client's end and the sandbox's, as the host sends it on. */
+  private asComesToSandbox(): LiveEndpoints | null {
+    const sandbox = this.kept.find(({ where }) => where.place === 'sandbox');
+    if (sandbox !== undefined) return sandbox.entry.there;
+    const host = this.kept.find(({ where }) => where.place === 'host');
+    return host === undefined ? null : turned(host.entry.back);
+  }
+
   /** Whatever of what was heard continues the story's last place. */
   private continueWith(at: number): Moment[] {
     const moments: Moment[] = [];
@@ -191,6 +204,12 @@ export class Story {
   private since(at: number): number {
     return Math.max(0, Math.round(at - (this.begunAt ?? at)));
   }
+}
+
+/** IPVS's entry in a conntrack entry's words. */
+function untracked(there: LiveEndpoints, { client, clientPort, server, serverPort }: IpvsConnection): LiveEntry {
+  const back = { source: server, sourcePort: serverPort, destination: client, destinationPort: clientPort, zone: null };
+  return { there, back, zone: 0, mark: 0, state: null, answered: null, closedFirst: null, counters: null };
 }
 
 function follows(last: Chapter, next: Chapter): boolean {

@@ -39,7 +39,7 @@ function stateOf(moment: Moment): string {
   if (moment.type === 'ipvs') return moment.connection.state;
   if (moment.type === 'socket') return moment.socket.state;
   if (moment.type === 'forgotten') return 'forgotten';
-  return moment.entry.state ?? (moment.entry.answered ? 'answered' : 'new');
+  return moment.entry.state ?? (moment.entry.answered === true ? 'answered' : 'new');
 }
 
 function wordsOf(moment: Moment): string[] {

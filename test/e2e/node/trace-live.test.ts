@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Moment } from '../../../src/trace/live/moment.js';
-import { attempt, shell } from '../support/lab.js';
-import { clientAddress, expectNothingToDo, nodeAddress, realServers, removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
-import { createService, hostNames, removeServices } from '../support/swarm.js';
+import { attempt, eventually, shell } from '../support/lab.js';
+import { clientAddress, expectNothingToDo, nodeAddress, realServers, removeMesh, routerAddress, served, startMesh, stopMesh } from '../support/mesh.js';
+import { createService, hostNames, removeServices, updateService } from '../support/swarm.js';
 import { follow, request } from '../support/trace-live.js';
 
 const url = `http://${nodeAddress}:8080`;
@@ -29,21 +29,31 @@ describe('a connection that is followed', () => {
     const { moments, summary } = await follow('h1', request(`${url}/slow?ms=2000`));
     expect(summary).toMatchObject({
       places: ['host', 'mesh_sbox', 'mesh_fabric', 'web.1'], node: `${nodeAddress}:8080`, peer: null,
-      realServer: `${server?.address}:80`, task: 'web.1', ending: 'closed', endedBy: 'task', loss: null,
+      realServer: `${server?.address}:80`, task: 'web.1', ending: 'closed', endedBy: 'client', loss: null,
     });
     expect(summary?.durationMilliseconds).toBeGreaterThan(1_900);
-    const [host, sandbox, fabric, task] = moments.filter(({ type }) => type === 'appeared').map((moment) => ('entry' in moment ? moment.entry : null));
+    const [host, fabric, task] = moments.filter(({ type }) => type === 'appeared').map((moment) => ('entry' in moment ? moment.entry : null));
     expect(host).toMatchObject({ there: { source: clientAddress, destination: nodeAddress, destinationPort: 8080 }, back: { source: '172.30.0.2', sourcePort: 8080 } });
-    expect(sandbox).toMatchObject({ there: { source: clientAddress, destination: '172.30.0.2' }, back: { source: server?.address, sourcePort: 80 } });
     expect(fabric).toMatchObject({ there: { source: clientAddress, destination: server?.address, destinationPort: 80 } });
     expect(task).toMatchObject({ there: { source: clientAddress, destination: server?.address, destinationPort: 80 } });
-    for (const name of ['host', 'mesh_sbox', 'mesh_fabric', 'web.1']) {
+    for (const name of ['host', 'mesh_fabric', 'web.1']) {
       expect(statesIn(moments, name)[0]).toBe('SYN_SENT');
       expect(statesIn(moments, name)).toContain('ESTABLISHED');
     }
     expect(moments).toContainEqual(expect.objectContaining({ type: 'ipvs', connection: expect.objectContaining({ server: server?.address, state: 'ESTABLISHED' }) }));
     expect(moments).toContainEqual(expect.objectContaining({ type: 'socket', socket: expect.objectContaining({ accepted: true, unread: 0 }) }));
   }, 60_000);
+
+  it('is seen in the sandbox by connection tracking, too, where a rule there translates its source', async () => {
+    await updateService('web', '--label-add', 'routemesh.source-ip=snat');
+    await eventually(async () => { expect(await shell('h1', 'ip netns exec mesh_sbox iptables -t nat -nL POSTROUTING')).toContain(routerAddress); });
+    const { moments, summary } = await follow('h1', request(`${url}/slow?ms=500`));
+    expect(moments).toContainEqual(expect.objectContaining({ type: 'appeared', name: 'mesh_sbox', entry: expect.objectContaining({ back: expect.objectContaining({ destination: routerAddress }) }) }));
+    expect(moments).toContainEqual(expect.objectContaining({ type: 'appeared', name: 'web.1', entry: expect.objectContaining({ there: expect.objectContaining({ source: routerAddress }) }) }));
+    expect(summary).toMatchObject({ places: ['host', 'mesh_sbox', 'mesh_fabric', 'web.1'], loss: null });
+    await updateService('web', '--label-rm', 'routemesh.source-ip');
+    await eventually(async () => { expect(await shell('h1', 'ip netns exec mesh_sbox iptables -t nat -nL POSTROUTING')).not.toContain(routerAddress); });
+  }, 90_000);
 
   it('tells packets and bytes where the node counts them, the same as curl got', async () => {
     await shell('h1', 'sysctl -qw net.netfilter.nf_conntrack_acct=1');
@@ -62,7 +72,7 @@ describe('a connection that is followed', () => {
     await shell('client', request(`${url}/who`));
     const text = await shell('h1', 'until grep -q "closed by FIN" /tmp/trace-live.txt; do sleep 0.2; done; cat /tmp/trace-live.txt');
     expect(text).toMatch(/ {2}host +SYN_SENT +192\.168\.56\.100:\d+ → 192\.168\.56\.11:8080\n +back 172\.30\.0\.2:8080 → 192\.168\.56\.100:\d+\n/);
-    expect(text.trimEnd().split('\n').at(-1)).toMatch(/^192\.168\.56\.100:\d+ → h1 \(192\.168\.56\.11:8080\) → mesh_sbox → mesh_fabric → web\.1 \(10\.0\.0\.\d+:80\): closed by FIN from both sides, the task’s first, after/);
+    expect(text.trimEnd().split('\n').at(-1)).toMatch(/^192\.168\.56\.100:\d+ → h1 \(192\.168\.56\.11:8080\) → mesh_sbox → mesh_fabric → web\.1 \(10\.0\.0\.\d+:80\): closed by FIN from both sides, the client’s first, after/);
   }, 60_000);
 
   it('is waited for no longer than asked, and only from the client that was asked for', async () => {

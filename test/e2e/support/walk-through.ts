@@ -31,8 +31,8 @@ async function writtenOutput(step: Step): Promise<string[]> {
   return output;
 }
 
-/** What it prints, on both of its outputs. */
+/** What it prints on both of its outputs, in a shell as people have it: a failure is what the page shows of it. */
 async function run({ place, command }: Step): Promise<string[]> {
-  const text = place === 'you' ? await lab(command.split(' ').slice(1)) : await shell(place, `exec 2>&1\n${command}`);
+  const text = place === 'you' ? await lab(command.split(' ').slice(1)) : await shell(place, `set +eu +o pipefail; exec 2>&1\n${command}`);
   return text === '' ? [] : text.replace(/\n+$/, '').split('\n').map((line) => line.trimEnd());
 }

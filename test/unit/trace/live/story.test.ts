@@ -62,9 +62,18 @@ describe('the story of a connection', () => {
     const telling = whole();
     const row = { protocol: 'tcp', client, clientPort: 50000, virtual: '172.30.0.2', virtualPort: 8080, server, serverPort: 80, state: 'ESTABLISHED', expiresSeconds: 8000 } as const;
     const other = { ...row, clientPort: 50001 };
-    expect(telling.story.hearIpvs([other, row], 1_000_500)).toMatchObject([{ type: 'ipvs', connection: { server, state: 'ESTABLISHED', expiresSeconds: 8000 } }]);
-    expect(telling.story.hearIpvs([other, { ...row, expiresSeconds: 7999 }], 1_000_600)).toEqual([]);
-    expect(telling.story.hearIpvs([other, { ...row, state: 'FIN_WAIT', expiresSeconds: 120 }], 1_000_700)).toHaveLength(1);
+    expect(telling.story.hearIpvs(places.sandbox, [other, row], 1_000_500)).toMatchObject([{ type: 'ipvs', connection: { server, state: 'ESTABLISHED', expiresSeconds: 8000 } }]);
+    expect(telling.story.hearIpvs(places.sandbox, [other, { ...row, expiresSeconds: 7999 }], 1_000_600)).toEqual([]);
+    expect(telling.story.hearIpvs(places.sandbox, [other, { ...row, state: 'FIN_WAIT', expiresSeconds: 120 }], 1_000_700)).toHaveLength(1);
+  });
+
+  it('goes on by IPVS’s entry where the sandbox tracks nothing, also when fabric and task were heard before', () => {
+    const telling = new Telling().hear('new', ['host', 'fabric', 'task']);
+    expect(telling.places).toEqual(['host']);
+    const row = { protocol: 'tcp', client, clientPort: 50000, virtual: '172.30.0.2', virtualPort: 8080, server, serverPort: 80, state: 'ESTABLISHED', expiresSeconds: 8000 } as const;
+    const moments = telling.story.hearIpvs(places.sandbox, [{ ...row, clientPort: 50001, server: '10.0.0.6' }, row], 1_000_500);
+    expect(moments).toMatchObject([{ type: 'ipvs', connection: { server } }, { type: 'appeared', name: 'mesh_fabric' }, { type: 'appeared', name: 'web.1' }]);
+    expect(telling.places).toEqual(['host', 'mesh_sbox', 'mesh_fabric', 'web.1']);
   });
 
   it('tells of the task’s socket whether a program has it and what waits unread; a FIN is no byte of the client’s', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { endingOf } from '../../../../src/trace/live/ending.js';
 import type { Ending, Summary } from '../../../../src/trace/live/moment.js';
 import { summaryOf, type SummaryInput } from '../../../../src/trace/live/summary.js';
-import { all, client, server, Telling, whole, type Parts } from './connection.js';
+import { all, client, places, server, Telling, whole, type Parts } from './connection.js';
 
 function summary({ story }: Telling, ending: Ending, more: Partial<SummaryInput> = {}): Summary {
   return summaryOf({
@@ -86,6 +86,12 @@ describe('a connection that was lost', () => {
     expect(ending(telling, 10_000)).toBe('unanswered');
     expect(summary(telling, 'unanswered')).toMatchObject({ loss: { of: 'answer' } });
     expect(summary(telling, 'unanswered').text).toContain(why);
+  });
+
+  it('on its answer’s way past a sandbox that tracks nothing names both places that may be at fault', () => {
+    const telling = new Telling().hear('new', ['host', 'fabric', 'task']).hear('update', ['fabric', 'task'], synReceived);
+    telling.story.hearIpvs(places.sandbox, [{ protocol: 'tcp', client, clientPort: 50000, virtual: '172.30.0.2', virtualPort: 8080, server, serverPort: 80, state: 'SYN_RECV', expiresSeconds: 60 }], 1_000_500);
+    expect(summary(telling, 'unanswered').loss).toMatchObject({ of: 'answer', seenIn: 'mesh_fabric', why: expect.stringContaining('a rule or a route of mesh_fabric or mesh_sbox lets it go no further') });
   });
 
   it('in a task whose program is stopped says that its kernel alone answered, and what waits', () => {
