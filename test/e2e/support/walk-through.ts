@@ -8,7 +8,7 @@ import { eventually, lab, shell } from './lab.js';
 const file = new URL('../../../docs/walk-through.md', import.meta.url);
 const writes = process.env.ROUTEMESH_WALK_THROUGH === 'write';
 /** Milliseconds that the mesh has to follow a change before its outcome is written down; in a test it is waited for. */
-const settling = 5_000;
+const settling = 3_000;
 
 /** One test for each of the page's commands, in the page's order. */
 export function walkThrough(nodes: Step['nodes']): void {

@@ -17,7 +17,7 @@ export const normalisations: readonly Normalisation[] = [
   { name: 'ids of Docker and Swarm', pattern: /\b(?=[a-z0-9]*\d)[a-z0-9]{12}\b/g, replacement: 'ID' },
   { name: 'names made of ids', pattern: /\btask-[a-z0-9]{10}\b/g, replacement: 'task-ID' },
   { name: 'names made of ids', pattern: /\b1-[a-z0-9]{10}\b/g, replacement: '1-ID' },
-  { name: 'names of veths', pattern: /\bveth[0-9a-f]{7}\b/g, replacement: 'vethID' },
+  { name: 'names of veths', pattern: /\bveth[0-9a-f]+\b/g, replacement: 'vethID' },
   { name: 'numbers of interfaces and namespaces', pattern: /^\d+: (?=\S+: <)/gm, replacement: 'N: ' },
   { name: 'numbers of interfaces and namespaces', pattern: /@if\d+\b/g, replacement: '@ifN' },
   { name: 'numbers of interfaces and namespaces', pattern: /\blink-netnsid \d+/g, replacement: 'link-netnsid N' },
@@ -25,19 +25,18 @@ export const normalisations: readonly Normalisation[] = [
   { name: 'ports that the kernel gives', pattern: /(?<=\d:)(32[7-9]\d{2}|3[3-9]\d{3}|[45]\d{4}|60\d{3})\b/g, replacement: 'PORT' },
   { name: 'process ids', pattern: /\bpid=\d+,fd=\d+/g, replacement: 'pid=N,fd=N' },
   { name: 'counters', pattern: /(?<=-> .*(?:Masq|Route)\s+\d+\s+)\d+\s+\d+/g, replacement: 'N N' },
-  { name: 'counters', pattern: /\b\d+ (packets?|bytes?|connections?( so far)?)\b/g, replacement: 'N $1' },
-  { name: 'times', pattern: /\b\d+(\.\d+)? (ms|s|min|h|seconds?|minutes?|hours?)( ago)?\b|\babout a minute( ago)?\b|\+\d+ ms/gi, replacement: 'TIME' },
-  { name: 'the length of lines that frame a table', pattern: /─{3,}|-{3,}/g, replacement: '---' },
+  { name: 'counters', pattern: /\b\d+ (packet|byte|connection)s?\b/g, replacement: 'N $1' },
+  { name: "dockerd's marks, which it counts", pattern: /(?<=MARK set )0x1[0-9a-f]{2}\b|(?<=^FWM +)(2[5-9]|[34]\d)\d\b/gm, replacement: 'MARK' },
   { name: 'spaces between columns', pattern: /(?<=\S) {2,}/g, replacement: ' ' },
 ];
 
-/** Lines that can be compared. Real servers, which IPVS lists in no order, are sorted where they stand. */
+/** Lines that can be compared. Those that begin with an address that Docker gives, which may be any task's, are sorted where they stand. */
 export function normalised(lines: readonly string[]): string[] {
   const text = normalisations.reduce((words, { pattern, replacement }) => words.replace(pattern, replacement), lines.map((line) => line.trimEnd()).join('\n'));
   const sorted: string[] = [];
   let run: string[] = [];
   for (const line of text.split('\n')) {
-    if (/^\s+-> 1/.test(line)) {
+    if (/^\s*(-> )?10\.0\.0\.N/.test(line)) {
       run.push(line);
       continue;
     }
