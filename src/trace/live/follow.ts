@@ -137,7 +137,13 @@ class Follower {
 
   private earOptions(): EarOptions {
     return {
-      onEvent: (where, event) => { this.tellAll(this.story.hear(where, event, performance.now())); },
+      onEvent: (where, event) => {
+        const now = performance.now();
+        const hadBegun = this.story.begun !== null;
+        this.tellAll(this.story.hear(where, event, now));
+        // IPVS has chosen by now, and what comes behind is found by its choice.
+        if (!hadBegun && this.story.begun !== null) this.readTables(now);
+      },
       onOverflow: () => { this.hasMissed = true; },
       onError: (error) => { this.failure = error; },
     };

@@ -54,7 +54,7 @@ function lostRequest(last: Chapter, input: LossInput): Loss | null {
   if (next === null || (last.entry.answered === true && input.ending !== 'refused')) return null;
   const { name } = last.where;
   const why = input.ending === 'refused'
-    ? `${name} passed it on, it never got through ${next}, and a reset came back: something refuses it between ${name} and ${next}`
+    ? `${name} passed it on, and a reset came back instead of its getting through ${next}: a rule there rejects it, or nothing there takes it`
     : `${name} passed it on, and it never got through ${next}: a rule or a route drops it there, or the cable between them is down`;
   return { of: 'request', seenIn: name, why, remedy: remedyFor(input.port, clientOf(input)) };
 }

@@ -48,8 +48,10 @@ export interface Chapter {
   readonly established: boolean;
 }
 
+/** What was heard of an entry before it was known to belong to the story. */
 interface Candidate {
-  readonly at: number;
+  /** Clock time in milliseconds. */
+  readonly heard: readonly { readonly at: number; readonly entry: LiveEntry }[];
   readonly chapter: Chapter;
 }
 
@@ -116,8 +118,8 @@ export class Story {
     if (!isNews) return [];
     const moment: Moment = { type: 'ipvs', at: this.since(at), place: 'sandbox', name: sandbox.name, connection: this.latestIpvs };
     if (this.kept.some(({ where }) => where.place === 'sandbox')) return [moment];
-    this.append({ where: sandbox, id: 0, entry: untracked(sought, found), forgotten: false, established: false }, at);
-    return [moment, ...this.continueWith(at)];
+    this.keep({ where: sandbox, id: 0, entry: untracked(sought, found), forgotten: false, established: false }, at);
+    return [moment, ...this.continueStory()];
   }
 
   /** All TCP sockets of the task's namespace. */
@@ -150,10 +152,10 @@ export class Story {
     const isFirst = this.begunAt === null && kind === 'new' && this.begins(chapter);
     if (!isFirst) {
       this.remember(chapter, at);
-      return this.begunAt === null ? [] : this.continueWith(at);
+      return this.begunAt === null ? [] : this.continueStory();
     }
     this.begunAt = at;
-    return [this.append(chapter, at), ...this.continueWith(at)];
+    return [...this.append({ heard: [{ at, entry: chapter.entry }], chapter }), ...this.continueStory()];
   }
 
   /** A client's connection to this node, or a peer's to a task of this node. */
@@ -173,30 +175,40 @@ export class Story {
   }
 
   /** Whatever of what was heard continues the story's last place. */
-  private continueWith(at: number): Moment[] {
+  private continueStory(): Moment[] {
     const moments: Moment[] = [];
     for (;;) {
       const last = this.kept.at(-1);
       const found = [...this.candidates].find(([, { chapter }]) => last !== undefined && follows(last, chapter));
       if (found === undefined) return moments;
-      const [key, { chapter }] = found;
+      const [key, candidate] = found;
       this.candidates.delete(key);
-      moments.push(this.append(chapter, at));
+      moments.push(...this.append(candidate));
     }
   }
 
-  private append(chapter: Chapter, at: number): Moment {
+  /** Each of its states is told with the time at which it was heard. */
+  private append({ heard, chapter }: Candidate): Moment[] {
+    const { place, name } = chapter.where;
+    this.keep(chapter, heard.at(-1)?.at ?? this.changedAt);
+    return heard.map(({ at, entry }, index) => ({ type: index === 0 ? 'appeared' : 'changed', at: this.since(at), place, name, entry }));
+  }
+
+  private keep(chapter: Chapter, at: number): void {
     this.kept = [...this.kept, chapter];
-    this.changedAt = at;
-    return { type: 'appeared', at: this.since(at), place: chapter.where.place, name: chapter.where.name, entry: chapter.entry };
+    this.changedAt = Math.max(this.changedAt, at);
   }
 
   private remember(chapter: Chapter, at: number): void {
     const key = `${chapter.where.key} ${chapter.id}`;
+    const known = this.candidates.get(key);
+    const latest = known?.heard.at(-1)?.entry;
+    const { entry } = chapter;
+    const heard = [...(known?.heard ?? []), ...(latest === undefined || isChanged(latest, entry) ? [{ at, entry }] : [])];
     this.candidates.delete(key);
-    this.candidates.set(key, { at, chapter });
+    this.candidates.set(key, { heard, chapter: { ...chapter, established: chapter.established || known?.chapter.established === true } });
     for (const [oldest, candidate] of this.candidates) {
-      if (candidate.at > at - candidateMilliseconds && this.candidates.size <= mostCandidates) break;
+      if ((candidate.heard.at(-1)?.at ?? at) > at - candidateMilliseconds && this.candidates.size <= mostCandidates) break;
       this.candidates.delete(oldest);
     }
   }

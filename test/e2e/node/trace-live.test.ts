@@ -111,7 +111,7 @@ describe('a connection that gets nowhere', () => {
     it.each([
       ['its request is dropped in the fabric', 'ip netns exec mesh_fabric iptables -I FORWARD -i sbox0 -j DROP', 'ip netns exec mesh_fabric iptables -D FORWARD 1', { of: 'request', seenIn: 'mesh_sbox' }],
       ['its answer is dropped in the fabric', 'ip netns exec mesh_fabric iptables -I FORWARD -i task-+ -j DROP', 'ip netns exec mesh_fabric iptables -D FORWARD 1', { of: 'answer', seenIn: 'mesh_fabric' }],
-      ['IPVS has nobody for it', 'ip netns exec mesh_sbox ipvsadm -Sn >/tmp/ipvs; ip netns exec mesh_sbox ipvsadm -C', 'ip netns exec mesh_sbox ipvsadm -R </tmp/ipvs', { of: 'request', seenIn: 'mesh_sbox' }],
+      ['IPVS has nobody for it', 'ip netns exec mesh_sbox ipvsadm -Sn >/tmp/ipvs; ip netns exec mesh_sbox ipvsadm -C', 'ip netns exec mesh_sbox ipvsadm -R </tmp/ipvs', { of: 'request', seenIn: 'host' }],
     ])('says where %s', async (_name, breakage, repair, loss) => {
       await shell('h1', breakage);
       try {

@@ -19,7 +19,8 @@ describe('the story of a connection', () => {
 
   it('keeps what a later place has become before an earlier one was heard', () => {
     const telling = new Telling().hear('new', ['sandbox']).hear('update', ['sandbox'], { state: 'ESTABLISHED', seenReply: true }).hear('new', ['host']);
-    expect(telling.told).toEqual(['host appeared SYN_SENT', 'mesh_sbox appeared ESTABLISHED']);
+    expect(telling.told).toEqual(['host appeared SYN_SENT', 'mesh_sbox appeared SYN_SENT', 'mesh_sbox changed ESTABLISHED']);
+    expect(telling.story.chapters.at(-1)).toMatchObject({ established: true, entry: { state: 'ESTABLISHED' } });
   });
 
   it('is one connection’s: others to the same port and the same task are not mixed in', () => {
