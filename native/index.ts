@@ -1,8 +1,11 @@
 /** The kernel's languages: everything that the rest of the house may use. */
 
+export * from './conntrack/conntrack.js';
+export type * from './conntrack/types.js';
 export * from './errors.js';
 export * from './icmp.js';
 export * from './inet.js';
+export * from './ipvs/connections.js';
 export * from './ipvs/ipvs.js';
 export * from './ipvs/requests.js';
 export { formatEndpoint, formatServiceKey, serviceFamily } from './ipvs/service-codec.js';
@@ -23,3 +26,4 @@ export { addRule, deleteRule, describeRule } from './rtnetlink/rules.js';
 export * from './rtnetlink/route-netlink.js';
 export type * from './rtnetlink/types.js';
 export * from './sysctl.js';
+export * from './tcp-sockets.js';

@@ -59,7 +59,7 @@ export function parseSocketTable(text: string, protocol: TransportProtocol, stat
 }
 
 /** Words of 32 bits, each printed as this machine's integer. */
-function decodeHexAddress(hex: string): IpAddress {
+export function decodeHexAddress(hex: string): IpAddress {
   const bytes = Buffer.from(hex, 'hex');
   return formatAddress(isLittleEndian ? bytes.swap32() : bytes);
 }

@@ -65,6 +65,11 @@ export function u32(type: number, value: number): Attribute {
   checkRange(value, 0xffffffff, type);
   return { type, payload: integerBytes(4, value, isLittleEndian) };
 }
+/** In network byte order: all numbers of netfilter. */
+export function u32be(type: number, value: number): Attribute {
+  checkRange(value, 0xffffffff, type);
+  return { type, payload: integerBytes(4, value, false) };
+}
 /** NUL-terminated, UTF-8. */
 export function string(type: number, value: string): Attribute {
   if (value.includes('\0')) throw new TypeError(`Expected a text without NUL bytes, got ${JSON.stringify(value)}`);
@@ -157,6 +162,10 @@ export class AttributeMap {
     const offset = this.fixed(type, 4);
     return offset === undefined ? undefined : this.view.getUint32(offset, isLittleEndian);
   }
+  u32be(type: number): number | undefined {
+    const offset = this.fixed(type, 4);
+    return offset === undefined ? undefined : this.view.getUint32(offset);
+  }
   i32(type: number): number | undefined {
     const offset = this.fixed(type, 4);
     return offset === undefined ? undefined : this.view.getInt32(offset, isLittleEndian);
@@ -164,6 +173,10 @@ export class AttributeMap {
   u64(type: number): bigint | undefined {
     const offset = this.fixed(type, 8);
     return offset === undefined ? undefined : this.view.getBigUint64(offset, isLittleEndian);
+  }
+  u64be(type: number): bigint | undefined {
+    const offset = this.fixed(type, 8);
+    return offset === undefined ? undefined : this.view.getBigUint64(offset);
   }
   /** Text up to the first NUL, or to the end. */
   string(type: number): string | undefined {

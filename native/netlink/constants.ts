@@ -37,3 +37,9 @@ export const NETLINK_ADD_MEMBERSHIP = 1;
 export const NETLINK_CAP_ACK = 10;
 export const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;
+
+/** Multicast groups of NETLINK_NETFILTER (enum nfnetlink_groups, linux/netfilter/nfnetlink.h). */
+export const NFNLGRP_CONNTRACK_NEW = 1;
+export const NFNLGRP_CONNTRACK_UPDATE = 2;
+export const NFNLGRP_CONNTRACK_DESTROY = 3;
+export const NFNLGRP_NFTABLES = 7;

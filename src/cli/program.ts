@@ -87,19 +87,26 @@ Exit codes: 0 everything is served, 1 not (or no controller runs), 64 wrong usag
   {
     name: 'trace',
     summary: 'show the way of a packet for a port through this node',
-    description: `Follows a client's packet for a published port hop by hop, and its answer back: host, sandbox, fabric, task. Every rule, route and real server is read from the kernel, with its counters and the command that shows it by hand; where the way ends, it says why and what would repair it. Changes nothing. Needs root.`,
-    json: 'print the hops and the verdict as JSON',
-    settings: ['gatewayBridge', 'sandbox', 'fabric', 'chain', 'reservedPorts', 'stateFolder'],
+    description: `Follows a client's packet for a published port hop by hop, and its answer back: host, sandbox, fabric, task. Every rule, route and real server is read from the kernel, with its counters and the command that shows it by hand; where the way ends, it says why and what would repair it. With --live it waits for a real connection and follows that: what connection tracking and IPVS make of it in each place, as it happens, to its end. Changes nothing. Needs root.`,
+    json: 'print the hops and the verdict as JSON; with --live one JSON object a line, as it happens',
+    settings: ['gatewayBridge', 'gatewaySubnet', 'sandbox', 'fabric', 'chain', 'reservedPorts', 'stateFolder'],
     arguments: [new Argument('<PORT[/PROTOCOL]>', 'published port, such as 8080 (tcp) or 53/udp')],
-    options: [new Option('--from <ADDRESS>', "client's IPv4 address, by which rules may go; 127.0.0.1: this node itself (default: 192.0.2.1, a stranger)")],
+    options: [
+      new Option('--from <ADDRESS>', "client's IPv4 address, by which rules may go; 127.0.0.1: this node itself (default: 192.0.2.1, a stranger; with --live: whoever comes)"),
+      new Option('--live', 'follow the next new connection instead of a made-up packet'),
+      new Option('--timeout <DURATION>', 'how long --live waits for a connection (default: 60s)'),
+    ],
     help: `Examples:
   sudo routemesh trace 8080
   sudo routemesh trace 53/udp --from 203.0.113.9    does a rule of mine keep this client out?
   sudo routemesh trace 8080 --from 127.0.0.1        why does curl on the node itself not work?
   sudo routemesh trace 8080 --json | jq .verdict
+  sudo routemesh trace 8080 --live                  what becomes of the next connection?
 
-Exit codes: 0 it leads to a task and back, 1 it ends before (or failed), 64 wrong usage.`,
-    action: async (settings, { json, argument, from }, output) => (await import('./trace.js')).runTrace(settings, { json, port: argument, from }, output),
+Exit codes: 0 it leads to a task and back, 1 it ends before (or failed; with --live: or nobody
+came), 64 wrong usage.`,
+    action: async (settings, { json, argument, from, own }, output) =>
+      (await import('./trace.js')).runTrace(settings, { json, port: argument, from, live: own.live === true, timeout: textIn(own, 'timeout') }, output),
   },
   {
     name: 'top',

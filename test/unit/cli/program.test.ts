@@ -55,6 +55,11 @@ describe('the command line', () => {
     await expect(run(...words)).rejects.toBeInstanceOf(ConfigurationError);
   });
 
+  it.each([[['--timeout', '5s']], [['--live', '--timeout', 'soon']], [['--live', '--timeout', '2h']]])('refuses a time that a live trace can’t wait, or nobody waits for: %j', async (words) => {
+    await expect(run('trace', '8080', ...words)).rejects.toBeInstanceOf(ConfigurationError);
+    await expect(run('trace', '8080', ...words)).rejects.toThrow('`--timeout`');
+  });
+
   it('says how to start a controller when status finds none', async () => {
     await expect(run('status', '--control-socket', '/nonexistent/routemesh.sock')).rejects.toThrow(/routemesh run/);
   });
