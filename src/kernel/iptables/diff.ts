@@ -3,6 +3,7 @@ import type { GuestRule, OwnedChain, RuleWords } from '../../plan/iptables.js';
 import type { Place } from '../../plan/objects.js';
 import type { Action, Change } from '../change.js';
 import { ownsWholly } from '../ownership.js';
+import { differingSpan } from '../../sharing.js';
 import type { PlacePair } from '../reconciler.js';
 import type { ObservedChain } from '../state.js';
 import { isBuiltIn } from './document.js';
@@ -54,8 +55,11 @@ function diffChain(place: Place, desired: OwnedChain, observed: ObservedChain | 
     changes.push(change(place, 'change', chainKey(desired), `chain ${name} policy ${observed.policy ?? 'none'} → ${desired.policy}`, subject));
   }
 
-  const before = numbered(observed?.rules ?? []);
-  const after = numbered(desired.rules);
+  // Against another plan most rules are the very objects: only what lies between those at both ends is looked into.
+  const present = observed?.rules ?? [];
+  const { start, previousEnd, nextEnd } = differingSpan(present, desired.rules);
+  const before = numbered(present.slice(start, previousEnd));
+  const after = numbered(desired.rules.slice(start, nextEnd));
   const kept = longestCommonOrder([...after.keys()], [...before.keys()]);
   for (const [key, rule] of after) {
     if (kept.has(key)) continue;
