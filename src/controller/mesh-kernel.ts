@@ -1,6 +1,6 @@
 /** What the controller needs of the kernel; `kernel/` gives it, tests of the loop give a small one of their own. */
 import type { LocalTask } from '../cluster/source.js';
-import type { ClusterState, Task } from '../cluster/state.js';
+import type { Service, Task } from '../cluster/state.js';
 import type { Change } from '../kernel/change.js';
 import type { ConnectionCount } from '../kernel/connections.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
@@ -47,8 +47,8 @@ export interface MeshKernel {
   apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult>;
   /** IPVS alone, at once, also while a difference is looked for or applied. Gives those that were done. */
   applyAtOnce(changes: readonly IpvsChange[]): readonly IpvsChange[];
-  /** By `connectionKey`. Empty where there is no sandbox yet. */
-  connections(): ReadonlyMap<string, ConnectionCount>;
+  /** By `connectionKey`; of some virtual services only, or of all. Empty where there is no sandbox yet. */
+  connections(fwmarks?: readonly number[]): ReadonlyMap<string, ConnectionCount>;
   /** What IPVS has counted, read once; does not hold up the event loop. */
   statistics(): Promise<KernelStatistics>;
   probe(): PeerProbe;
@@ -57,10 +57,10 @@ export interface MeshKernel {
   close(): void;
 }
 
-/** Every port that any service of the cluster publishes, once. */
-export function publishedPorts(state: ClusterState): Placeholder[] {
+/** Every port that any of the services publishes, once. */
+export function publishedPorts(services: readonly Service[]): Placeholder[] {
   const ports = new Map<string, Placeholder>();
-  for (const { protocol, published } of state.services.flatMap((service) => service.ports)) {
+  for (const { protocol, published } of services.flatMap((service) => service.ports)) {
     ports.set(`${protocol}/${published}`, { protocol, port: published });
   }
   return [...ports.values()];

@@ -74,7 +74,8 @@ export class Engine {
 
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
   portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string> {
-    return portsHeldByOthers(this.machine.host, ports);
+    // What this process holds nobody else listens on.
+    return portsHeldByOthers(this.machine.host, ports.filter((port) => !this.machine.heldPorts.has(port)));
   }
 
   /** What must change for the kernel to hold what the plan says, in the order of application. Changes nothing. */
@@ -125,9 +126,9 @@ export class Engine {
     }
   }
 
-  /** By `<fwmark> <address>:<port>`. Empty where there is no sandbox yet. */
-  connections(): ReadonlyMap<string, ConnectionCount> {
-    return connectionCounts(this.machine.open('sandbox'));
+  /** By `<fwmark> <address>:<port>`; of some virtual services only, or of all. Empty where there is no sandbox yet. */
+  connections(fwmarks?: readonly number[]): ReadonlyMap<string, ConnectionCount> {
+    return connectionCounts(this.machine.open('sandbox'), fwmarks);
   }
 
   /** What IPVS has counted, read once. Empty where there is no sandbox yet. */

@@ -7,6 +7,10 @@ export class HeldPorts {
 
   constructor(private readonly host: NetworkNamespace) {}
 
+  has({ protocol, port }: Placeholder): boolean {
+    return this.holders.has(`${protocol}/${port}`);
+  }
+
   list(): Placeholder[] {
     return [...this.holders.values()].map(({ protocol, port }) => ({ protocol, port }));
   }
