@@ -6,6 +6,7 @@ import type { ClusterState } from './state.js';
 
 /** The state before itself, where both say the same. */
 export function shareState(previous: ClusterState, next: ClusterState): ClusterState {
+  if (previous === next) return previous;
   const shared: ClusterState = {
     nodes: shareById(previous.nodes, next.nodes),
     services: shareById(previous.services, next.services),

@@ -1,17 +1,66 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import type { ClusterState } from '../state.js';
-import { parseClusterFile } from './cluster-file.js';
+import { ClusterFileParser } from './cluster-file.js';
 
 export class ClusterFileUnreadableError extends Error {
   override readonly name = 'ClusterFileUnreadableError';
 }
 
-/** A cluster of thousands of endpoints is below one megabyte. */
-const longestFile = 8 * 1024 * 1024;
+/** A cluster of ten thousand endpoints is one megabyte. */
+const longestFile = 32 * 1024 * 1024;
+/** Two writes within a tick of the kernel's clock leave one time: a file that was just written is read again. */
+const youngMilliseconds = 1_000;
+
+/** The cluster file, read when it changed: whoever asks costs a stat(2) otherwise. */
+export class ClusterFile {
+  private readonly parser: ClusterFileParser;
+  private known: { readonly signature: string; readonly outcome: { readonly state: ClusterState } | { readonly error: Error } } | null = null;
+  private reading: Promise<unknown> = Promise.resolve();
+
+  constructor(readonly path: string) {
+    this.parser = new ClusterFileParser(path);
+  }
+
+  /** The same object for as long as the file says the same. Rejects with ClusterFileUnreadableError or ClusterFileError. */
+  read(): Promise<ClusterState> {
+    // One after the other: who asks after a change must not be given what was read before it.
+    const next = this.reading.then(() => this.readNow());
+    this.reading = next.catch(() => undefined);
+    return next;
+  }
+
+  private async readNow(): Promise<ClusterState> {
+    const signature = await signatureOf(this.path);
+    if (signature === null || this.known?.signature !== signature) {
+      this.known = { signature: signature ?? '', outcome: await this.parse() };
+    }
+    const { outcome } = this.known;
+    if ('error' in outcome) throw outcome.error;
+    return outcome.state;
+  }
+
+  private async parse(): Promise<{ readonly state: ClusterState } | { readonly error: Error }> {
+    try {
+      return { state: this.parser.parse(await readClusterText(this.path)) };
+    } catch (error) {
+      return { error: error instanceof Error ? error : new Error(String(error)) };
+    }
+  }
+}
+
+/** Changes with the file; null where nothing can be told. */
+async function signatureOf(path: string): Promise<string | null> {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs, mtimeMs } = await stat(path, { bigint: true });
+    return Date.now() - Number(mtimeMs) < youngMilliseconds ? null : [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  } catch {
+    return null;
+  }
+}
 
 /** Rejects with ClusterFileUnreadableError that says what to do. */
-export async function readClusterText(path: string): Promise<string> {
+async function readClusterText(path: string): Promise<string> {
   try {
     // A FIFO would be waited for without O_NONBLOCK.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -28,8 +77,4 @@ export async function readClusterText(path: string): Promise<string> {
     const reason = code === 'ENOENT' ? 'there is no such file; write one as docs/file-source.md shows, or name another with --config' : message;
     throw new ClusterFileUnreadableError(`The cluster file ${path} can't be read: ${reason}`, { cause: error });
   }
-}
-
-export async function readClusterFile(path: string): Promise<ClusterState> {
-  return parseClusterFile(await readClusterText(path), path);
 }

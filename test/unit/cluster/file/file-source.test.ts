@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileLocalTasks } from '../../../../src/cluster/file/local-tasks.js';
 import { fileSource } from '../../../../src/cluster/file/file-source.js';
+import { ClusterFile } from '../../../../src/cluster/file/read-file.js';
 import { Recorder } from '../recorder.js';
 
 const text = (port: number) => `
@@ -39,7 +40,7 @@ afterEach(async () => {
 });
 
 function follow(pollMilliseconds = 60_000) {
-  running.push(fileSource({ path, pollMilliseconds, settleMilliseconds: 5 }).follow(recorder, stop.signal));
+  running.push(fileSource({ file: new ClusterFile(path), pollMilliseconds, settleMilliseconds: 5 }).follow(recorder, stop.signal));
 }
 
 /** Without the moment in which a file that is written in place is empty. */
@@ -112,7 +113,7 @@ test('saving the same again gives no state: traffic must not notice', async () =
 
 test('a FIFO or a folder instead of a file is told, not waited for', async () => {
   await mkdir(path);
-  await expect(fileSource({ path }).read(AbortSignal.timeout(5000))).rejects.toThrow("can't be read");
+  await expect(fileSource({ file: new ClusterFile(path) }).read(AbortSignal.timeout(5000))).rejects.toThrow("can't be read");
 });
 
 test('local tasks are those of this node whose namespace exists, and one that goes leaves at once', async () => {
@@ -120,7 +121,7 @@ test('local tasks are those of this node whose namespace exists, and one that go
   const namespacesFolder = join(folder, 'netns');
   await mkdir(namespacesFolder);
   await writeFile(join(namespacesFolder, 'web2'), '');
-  const localTasks = fileLocalTasks({ path, node: 'alpha', namespacesFolder, pollMilliseconds: 60_000, settleMilliseconds: 5 });
+  const localTasks = fileLocalTasks({ file: new ClusterFile(path), node: 'alpha', namespacesFolder, pollMilliseconds: 60_000, settleMilliseconds: 5 });
   running.push(localTasks.follow(recorder, stop.signal));
   await recorder.until('local:');
   expect(recorder.log).toEqual(['local: ']);
