@@ -9,7 +9,7 @@ import type { Settings } from '../settings.js';
 import { publishedPorts, type MeshKernel } from './mesh-kernel.js';
 
 /** What is asked of the kernel. */
-export type AskedKernel = Pick<MeshKernel, 'release' | 'resolveTask' | 'underlayMtu' | 'portsHeldByOthers'>;
+export type AskedKernel = Pick<MeshKernel, 'release' | 'resolveTask' | 'underlayMtu' | 'portsHeldByOthers' | 'mostPlaceholders'>;
 
 export interface NodeFacts {
   readonly nodeId: string;
@@ -39,6 +39,7 @@ export class Gatherer {
       settings: facts.settings,
       kernelRelease: facts.kernel.release,
       localTasks: sameMap(this.last?.context.localTasks, this.namespaces(last, state, facts, onUnreachable)),
+      ...(facts.kernel.mostPlaceholders === undefined ? {} : { mostPlaceholders: facts.kernel.mostPlaceholders }),
       underlayMtu: last?.state.nodes === state.nodes ? last.context.underlayMtu : facts.kernel.underlayMtu(state.nodes.find(({ id }) => id === facts.nodeId)?.address),
       deadPeers: facts.deadPeers,
       unreachedTasks: facts.unreachedTasks,

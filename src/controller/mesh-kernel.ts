@@ -39,6 +39,8 @@ export interface MeshKernel {
   findTasks(tasks: readonly Task[]): ReadonlyMap<string, LocalTask>;
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
   portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string>;
+  /** How many placeholder sockets this process can hold; left out: any number. */
+  readonly mostPlaceholders?: number;
   /** What must change for the kernel to hold what the plan says. Changes nothing. */
   difference(plan: NodePlan): Promise<readonly Change[]>;
   /** The same without a look at the kernel, which is taken to hold what the earlier plan says. */

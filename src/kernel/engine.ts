@@ -21,6 +21,7 @@ import { Machine, type Location, type MachineOptions } from './machine.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
 import { belongsTo, closedMarks, goesDown, stages, type Stage } from './order.js';
 import { PeerProbe } from './peer-probe.js';
+import { mostPlaceholders } from './file-limit.js';
 import { portsHeldByOthers } from './ports-held-by-others.js';
 import type { Outcome } from './reconciler.js';
 import { reconcilers, type ChangeByKind, type KernelChange } from './reconcilers.js';
@@ -44,6 +45,7 @@ export interface ApplyResult {
 export class Engine {
   /** `uname -r`. */
   readonly release = release();
+  readonly mostPlaceholders = mostPlaceholders();
   private readonly watcher: Watcher;
   /** Namespaces of the tasks that plans had: what they were then. */
   private readonly taskNamespaces = new Map<Place, { readonly location: Location; readonly inode: number }>();
@@ -99,13 +101,13 @@ export class Engine {
   /** Applies as much as can be applied; changes are those of `difference` (or some of them) for the same plan. */
   async apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult> {
     return await this.pass(plan, async (places) => {
-      const outcomes: Outcome[] = [];
+      let outcomes: readonly Outcome[] = [];
       const todo = (changes as readonly KernelChange[]).filter((change) => !isUnreadable(change));
       const closed = closedMarks(plan);
       const down = todo.filter((change) => goesDown(change, closed));
       const up = todo.filter((change) => !goesDown(change, closed));
-      for (const stage of stages) outcomes.push(...(await this.applyStage(stage, up, false)));
-      for (const stage of [...stages].reverse()) outcomes.push(...(await this.applyStage(stage, down, true)));
+      for (const stage of stages) outcomes = outcomes.concat(await this.applyStage(stage, up, false));
+      for (const stage of [...stages].reverse()) outcomes = outcomes.concat(await this.applyStage(stage, down, true));
       this.watcher.renew();
       return this.resultOf(places, outcomes, changes.filter(isUnreadable));
     });

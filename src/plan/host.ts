@@ -4,6 +4,7 @@
  * client ─▶ nat PREROUTING (or OUTPUT for the node's own) ─▶ MESH-INGRESS: DNAT ─▶ filter FORWARD ─▶ MESH-INGRESS:
  * accept ─▶ mesh_gwbridge
  */
+import type { Condition } from '../cluster/condition.js';
 import type { PublishedPort } from '../cluster/state.js';
 import { hostOf, macOf, prefixLengthOf } from './addresses.js';
 import type { PlanContext } from './context.js';
@@ -11,20 +12,37 @@ import { hostGatewayPort, sandboxGatewayDevice, vxlan } from './devices.js';
 import type { IptablesPlan, RuleWords } from './iptables.js';
 import type { PlanMemory } from './memory.js';
 import type { PlacePlan } from './node-plan.js';
+import type { Placeholder } from './objects.js';
 import type { Peer } from './peers.js';
 import { placePlan } from './place.js';
 import * as rules from './rules.js';
 
 /** `ports`: those that take connections. */
 export function planHost(memory: PlanMemory, context: PlanContext, peers: readonly Peer[], ports: readonly PublishedPort[]): PlacePlan {
+  const placeholders = placeholdersOf(memory, ports);
     return placePlan({
     place: 'host',
     namespace: null,
     ...memory.value('host devices', [context.settings, context.underlayMtu], () => hostDevices(context)),
     iptables: planHostRules(memory, context, peers, ports),
     // dockerd holds the ports that it publishes itself; taking them first would keep it from doing so.
-    placeholders: memory.flatMap('placeholders', ports, [], ({ publishedBy, protocol, published: port }) => (publishedBy === 'swarm' ? [] : [{ protocol, port }])),
+    placeholders: memory.value('held placeholders', [placeholders, context.mostPlaceholders], () => placeholders.slice(0, context.mostPlaceholders)),
   });
+}
+
+function placeholdersOf(memory: PlanMemory, ports: readonly PublishedPort[]): readonly Placeholder[] {
+  return memory.flatMap('placeholders', ports, [], ({ publishedBy, protocol, published: port }) => (publishedBy === 'swarm' ? [] : [{ protocol, port }]));
+}
+
+/** Ports that this process can't hold are served all the same. */
+export function placeholderConditions(memory: PlanMemory, context: PlanContext, ports: readonly PublishedPort[]): readonly Condition[] {
+  const { nodeId, mostPlaceholders } = context;
+  const wanted = placeholdersOf(memory, ports).length;
+  return memory.value('placeholder conditions', [wanted, mostPlaceholders, nodeId], () => mostPlaceholders === undefined || wanted <= mostPlaceholders ? [] : [{
+    reason: 'PlaceholdersShort',
+    object: { kind: 'node', id: nodeId, name: nodeId },
+    message: `${wanted - mostPlaceholders} of ${wanted} published ports are served but not held by a socket, so that another program could take them: the controller may open too few files; raise LimitNOFILE (systemd), ulimits (compose) or \`ulimit -n\``,
+  }]);
 }
 
 function hostDevices({ settings: { names, gatewaySubnet }, underlayMtu: mtu }: PlanContext): Pick<PlacePlan, 'links' | 'addresses' | 'sysctls'> {

@@ -4,7 +4,7 @@ import type { ClusterState, Task } from '../cluster/state.js';
 import { routerAddress } from './addresses.js';
 import type { LocalTaskNamespace, PlanContext } from './context.js';
 import { fabricMtu, planFabric } from './fabric.js';
-import { planHost } from './host.js';
+import { placeholderConditions, planHost } from './host.js';
 import { PlanMemory } from './memory.js';
 import type { NodePlan, PlacePlan, ServedPort } from './node-plan.js';
 import { peersOf } from './peers.js';
@@ -59,7 +59,7 @@ export class Planner {
         ...planTasks(memory, context, local, targets),
       ],
       ports: memory.map('served', ports, [], ({ spec: _, onePacket: __, ...served }): ServedPort => served),
-      conditions: memory.join('conditions', state.conditions, collisions, conditions, taskConditions(memory, state, context)),
+      conditions: memory.join('conditions', state.conditions, collisions, conditions, placeholderConditions(memory, context, accepting), taskConditions(memory, state, context)),
     };
   }
 }
