@@ -93,12 +93,12 @@ async function swarmCluster(socket: string, settings: Settings, { events, logger
 }
 
 async function fileCluster(path: string, settings: Settings, signal: AbortSignal): Promise<Cluster> {
-  const [{ ClusterFile }, { fileSource }, { fileLocalTasks }] = await Promise.all([
-    import('../cluster/file/read-file.js'),
+  const [{ ClusterFiles }, { fileSource }, { fileLocalTasks }] = await Promise.all([
+    import('../cluster/file/cluster-files.js'),
     import('../cluster/file/file-source.js'),
     import('../cluster/file/local-tasks.js'),
   ]);
-  const file = new ClusterFile(path);
+  const file = new ClusterFiles(path);
   const source = fileSource({ file });
   const localTasks = fileLocalTasks({ file, node: settings.node ?? hostname() });
   return { source, localTasks, node: await identityInFile(settings, source, signal) };

@@ -95,8 +95,32 @@ export class ClusterFileParser {
   }
 }
 
+/** One of several files that are a cluster together. */
+export interface FileContents {
+  /** Those that it names itself, by name. */
+  readonly nodes: ReadonlyMap<string, ClusterNode>;
+  /** @throws {ClusterFileError} `nodes`: all that there are. */
+  parts(nodes: ReadonlyMap<string, ClusterNode>): ServicePart[];
+}
+
+/** @throws {ClusterFileError} */
+export function readContents(text: string, path: string): FileContents {
+  const reader: PartReader = new PartReader(text, path);
+  const tree = treeOfText(text, path);
+  if (!text.endsWith('\n')) reader.fail(text.length, 'expected a newline at the end; the file seems to be half written');
+  const top = reader.map(tree, 'the file', ['nodes', 'services']);
+  return {
+    nodes: top.has('nodes') ? reader.nodes(top.get('nodes')) : new Map(),
+    parts: (nodes) => {
+      const parts = reader.pairs(top.get('services'), 'services').map(([name, value]) => reader.service(name, value, nodes));
+      put(reader, parts);
+      return parts;
+    },
+  };
+}
+
 function parseWhole(text: string, path: string): ClusterState {
-  const reader = new PartReader(text, path);
+  const reader: PartReader = new PartReader(text, path);
   const tree = treeOfText(text, path);
   if (tree.kind === 'scalar' && tree.text === null) reader.fail(0, 'the file is empty; expected nodes and services');
   // A YAML text that is cut off is often a smaller YAML text: serving it would drop endpoints.
@@ -105,8 +129,13 @@ function parseWhole(text: string, path: string): ClusterState {
   if (!top.has('services')) reader.fail(0, 'expected services; write services: {} if there are none');
   const nodes = reader.nodes(top.get('nodes'));
   const parts = reader.pairs(top.get('services'), 'services').map(([name, value]) => reader.service(name, value, nodes));
+  return { nodes: [...nodes.values()].sort(byId), ...put(reader, parts) };
+}
+
+/** What the parts of one text say together. @throws {ClusterFileError} */
+function put(reader: PartReader, parts: readonly ServicePart[]): Omit<ClusterState, 'nodes'> {
   try {
-    return { nodes: [...nodes.values()].sort(byId), ...new StateParts().replace([], parts) };
+    return new StateParts().replace([], parts);
   } catch (error) {
     if (!(error instanceof SharedAddressError)) throw error;
     return reader.fail(error.offset, `expected each address once: ${error.address} is an endpoint already; publish all its ports in one service`);

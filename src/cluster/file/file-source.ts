@@ -6,11 +6,11 @@
 import { dirname } from 'node:path';
 import type { ClusterSource } from '../source.js';
 import { Teller } from '../teller.js';
-import type { ClusterFile } from './read-file.js';
+import type { ClusterFiles } from './cluster-files.js';
 import { lookOnChange } from './watch.js';
 
 export interface FileSourceOptions {
-  readonly file: ClusterFile;
+  readonly file: ClusterFiles;
   readonly pollMilliseconds?: number;
   readonly settleMilliseconds?: number;
 }
@@ -24,14 +24,14 @@ export function fileSource({ file, pollMilliseconds = 5_000, settleMilliseconds 
     },
     follow: (listener, signal) => {
       const teller = new Teller(listener);
-      const look = async (reason: string): Promise<void> => {
+      const look = async (reason: string, changed: ReadonlySet<string> | null): Promise<void> => {
         try {
-          teller.tell(await file.read(), reason);
+          teller.tell(await file.read(changed), reason);
         } catch (error) {
           teller.fail(error instanceof Error ? error : new Error(String(error)));
         }
       };
-      return lookOnChange({ folders: [dirname(file.path)], pollMilliseconds, settleMilliseconds }, look, signal);
+      return lookOnChange({ folders: [dirname(file.path), file.path], pollMilliseconds, settleMilliseconds }, look, signal);
     },
   };
 }

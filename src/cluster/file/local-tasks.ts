@@ -4,12 +4,12 @@ import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { LocalTask, LocalTasks } from '../source.js';
 import type { ClusterState, Task } from '../state.js';
-import type { ClusterFile } from './read-file.js';
+import type { ClusterFiles } from './cluster-files.js';
 import { namedNamespacesFolder, namespacePath } from './namespace.js';
 import { lookOnChange } from './watch.js';
 
 export interface FileLocalTasksOptions {
-  readonly file: ClusterFile;
+  readonly file: ClusterFiles;
   /** Name of this node in the file. */
   readonly node: string;
   /** Namespaces outside of /run/netns are only found by the poll. */
@@ -31,10 +31,10 @@ export function fileLocalTasks(options: FileLocalTasksOptions): LocalTasks {
       let own: { readonly state: ClusterState; readonly tasks: readonly Task[] } | null = null;
       let told: ReadonlyMap<string, LocalTask> | null = null;
       let failure: string | null = null;
-      const look = async (reason: string) => {
+      const look = async (reason: string, changed: ReadonlySet<string> | null) => {
         let recovered = false;
         try {
-          const state = await file.read();
+          const state = await file.read(changed);
           if (own?.state !== state) own = { state, tasks: ownTasks(state, node) };
           recovered = failure !== null;
           failure = null;
@@ -50,7 +50,7 @@ export function fileLocalTasks(options: FileLocalTasksOptions): LocalTasks {
         told = tasks;
         listener.onLocalTasks(tasks, reason);
       };
-      return lookOnChange({ folders: [dirname(file.path), namespacesFolder], pollMilliseconds, settleMilliseconds }, look, signal);
+      return lookOnChange({ folders: [dirname(file.path), file.path, namespacesFolder], pollMilliseconds, settleMilliseconds }, look, signal);
     },
   };
 }

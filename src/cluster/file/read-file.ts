@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import { constants } from 'node:fs';
+import { constants, type BigIntStats } from 'node:fs';
 import type { ClusterState } from '../state.js';
 import { ClusterFileParser } from './cluster-file.js';
 
@@ -8,7 +8,7 @@ export class ClusterFileUnreadableError extends Error {
 }
 
 /** A cluster of ten thousand endpoints is one megabyte. */
-const longestFile = 32 * 1024 * 1024;
+export const longestFile = 32 * 1024 * 1024;
 /** Two writes within a tick of the kernel's clock leave one time: a file that was just written is read again. */
 const youngMilliseconds = 1_000;
 
@@ -31,7 +31,7 @@ export class ClusterFile {
   }
 
   private async readNow(): Promise<ClusterState> {
-    const signature = await signatureOf(this.path);
+    const signature = await stat(this.path, { bigint: true }).then(signatureOf, () => null);
     if (signature === null || this.known?.signature !== signature) {
       this.known = { signature: signature ?? '', outcome: await this.parse() };
     }
@@ -49,14 +49,9 @@ export class ClusterFile {
   }
 }
 
-/** Changes with the file; null where nothing can be told. */
-async function signatureOf(path: string): Promise<string | null> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs, mtimeMs } = await stat(path, { bigint: true });
-    return Date.now() - Number(mtimeMs) < youngMilliseconds ? null : [dev, ino, size, mtimeNs, ctimeNs].join(' ');
-  } catch {
-    return null;
-  }
+/** Changes with the file; null for one that is too young to tell. */
+export function signatureOf({ dev, ino, size, mtimeNs, ctimeNs, mtimeMs }: BigIntStats): string | null {
+  return Date.now() - Number(mtimeMs) < youngMilliseconds ? null : [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
 /** Rejects with ClusterFileUnreadableError that says what to do. */
