@@ -33,7 +33,14 @@ function noteSpan(previous: readonly unknown[], next: readonly unknown[], span: 
 
 /** The list with `items` in place of those from `start` to `end`. Copies whole runs: spreading them would go item by item. */
 export function splice<Item>(list: readonly Item[], start: number, end: number, items: readonly Item[]): readonly Item[] {
-  const result = list.slice(0, start).concat(items, list.slice(end));
+  if (end === start && items.length === 0) return list;
+  let result: Item[];
+  if (items.length === end - start) {
+    result = list.slice();
+    items.forEach((item, index) => { result[start + index] = item; });
+  } else {
+    result = list.slice(0, start).concat(items, list.slice(end));
+  }
   noteSpan(list, result, { start, previousEnd: end, nextEnd: start + items.length });
   return result;
 }

@@ -103,16 +103,19 @@ export interface FileContents {
   parts(nodes: ReadonlyMap<string, ClusterNode>): ServicePart[];
 }
 
-/** @throws {ClusterFileError} */
+/** Keeps the text and not what was read of it: of ten thousand files the trees would take more memory than all the rest. @throws {ClusterFileError} */
 export function readContents(text: string, path: string): FileContents {
   const reader: PartReader = new PartReader(text, path);
-  const tree = treeOfText(text, path);
-  if (!text.endsWith('\n')) reader.fail(text.length, 'expected a newline at the end; the file seems to be half written');
-  const top = reader.map(tree, 'the file', ['nodes', 'services']);
+  const sections = (): ReadonlyMap<string, Tree> => {
+    const tree = treeOfText(text, path);
+    if (!text.endsWith('\n')) reader.fail(text.length, 'expected a newline at the end; the file seems to be half written');
+    return reader.map(tree, 'the file', ['nodes', 'services']);
+  };
+  const nodes = text.includes('nodes') ? sections().get('nodes') : undefined;
   return {
-    nodes: top.has('nodes') ? reader.nodes(top.get('nodes')) : new Map(),
-    parts: (nodes) => {
-      const parts = reader.pairs(top.get('services'), 'services').map(([name, value]) => reader.service(name, value, nodes));
+    nodes: nodes === undefined ? new Map() : reader.nodes(nodes),
+    parts: (all) => {
+      const parts = reader.pairs(sections().get('services'), 'services').map(([name, value]) => reader.service(name, value, all));
       put(reader, parts);
       return parts;
     },

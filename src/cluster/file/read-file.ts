@@ -10,12 +10,12 @@ export class ClusterFileUnreadableError extends Error {
 /** A cluster of ten thousand endpoints is one megabyte. */
 export const longestFile = 32 * 1024 * 1024;
 /** Two writes within a tick of the kernel's clock leave one time: a file that was just written is read again. */
-const youngMilliseconds = 1_000;
+export const youngMilliseconds = 1_000;
 
 /** The cluster file, read when it changed: whoever asks costs a stat(2) otherwise. */
 export class ClusterFile {
   private readonly parser: ClusterFileParser;
-  private known: { readonly signature: string; readonly outcome: { readonly state: ClusterState } | { readonly error: Error } } | null = null;
+  private known: { readonly stamp: FileStamp | null; readonly outcome: { readonly state: ClusterState } | { readonly error: Error } } | null = null;
   private reading: Promise<unknown> = Promise.resolve();
 
   constructor(readonly path: string) {
@@ -31,9 +31,9 @@ export class ClusterFile {
   }
 
   private async readNow(): Promise<ClusterState> {
-    const signature = await stat(this.path, { bigint: true }).then(signatureOf, () => null);
-    if (signature === null || this.known?.signature !== signature) {
-      this.known = { signature: signature ?? '', outcome: await this.parse() };
+    const stamp = await stat(this.path, { bigint: true }).then(stampOf, () => null);
+    if (stamp === null || this.known?.stamp?.text !== stamp.text || this.known.stamp.isYoung) {
+      this.known = { stamp, outcome: await this.parse() };
     }
     const { outcome } = this.known;
     if ('error' in outcome) throw outcome.error;
@@ -49,9 +49,16 @@ export class ClusterFile {
   }
 }
 
-/** Changes with the file; null for one that is too young to tell. */
-export function signatureOf({ dev, ino, size, mtimeNs, ctimeNs, mtimeMs }: BigIntStats): string | null {
-  return Date.now() - Number(mtimeMs) < youngMilliseconds ? null : [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+/** What a file's status says of its contents. */
+export interface FileStamp {
+  /** Changes with the file. */
+  readonly text: string;
+  /** It was written to just now: another write may leave the same stamp. */
+  readonly isYoung: boolean;
+}
+
+export function stampOf({ dev, ino, size, mtimeNs, ctimeNs, mtimeMs }: BigIntStats): FileStamp {
+  return { text: [dev, ino, size, mtimeNs, ctimeNs].join(' '), isYoung: Date.now() - Number(mtimeMs) < youngMilliseconds };
 }
 
 /** Rejects with ClusterFileUnreadableError that says what to do. */

@@ -1,6 +1,6 @@
 /** The state of a cluster file, put together of its services, and kept up with those that change. */
 import { isDeepStrictEqual } from 'node:util';
-import { placeOfId, splice } from '../../sharing.js';
+import { isSameList, placeOfId, splice } from '../../sharing.js';
 import type { Condition } from '../condition.js';
 import { byId } from '../sorting.js';
 import type { ClusterState, Service, Task } from '../state.js';
@@ -36,8 +36,8 @@ export class StateParts {
     for (const part of changed) this.remember(part);
     if (before.size + changed.length > many) this.sortAll();
     else {
-      for (const part of before.values()) this.take(part);
-      for (const part of changed) this.put(part, before.get(part.id)?.tasks ?? []);
+      for (const id of gone) this.put(before.get(id), undefined);
+      for (const part of changed) this.put(before.get(part.id), part);
     }
     return { services: this.services, tasks: this.tasks, conditions: this.conditions };
   }
@@ -69,27 +69,23 @@ export class StateParts {
     this.tasks = parts.flatMap(({ tasks }) => tasks).sort(byId);
   }
 
-  private take({ services, tasks }: ServicePart): void {
-    this.services = withoutRun(this.services, services);
-    this.tasks = withoutRun(this.tasks, tasks);
+  /** In place of the part before; a task that stays as it was stays the same object. */
+  private put(before: ServicePart | undefined, now: ServicePart | undefined): void {
+    const services = (now?.services ?? []).map((service) => sameAs(before?.services ?? [], service));
+    const tasks = (now?.tasks ?? []).map((task) => sameAs(before?.tasks ?? [], task));
+    this.services = withRun(this.services, before?.services ?? [], services);
+    this.tasks = withRun(this.tasks, before?.tasks ?? [], tasks);
+    if (now !== undefined) this.parts.set(now.id, { ...now, services, tasks });
   }
+}
 
-  /** `before`: what the service's tasks were; those that stay as they were stay the same objects. */
-  private put({ services, tasks }: ServicePart, before: readonly Task[]): void {
-    this.services = withRun(this.services, services);
-    this.tasks = withRun(this.tasks, tasks.map((task) => before.find((other) => other.id === task.id && isDeepStrictEqual(other, task)) ?? task));
-  }
+function sameAs<Item extends { readonly id: string }>(before: readonly Item[], item: Item): Item {
+  return before.find((other) => other.id === item.id && isDeepStrictEqual(other, item)) ?? item;
 }
 
 /** A service's objects stand together: the ids of its tasks begin with its own. */
-function withoutRun<Item extends { readonly id: string }>(list: readonly Item[], run: readonly Item[]): readonly Item[] {
-  const [first] = run;
+function withRun<Item extends { readonly id: string }>(list: readonly Item[], before: readonly Item[], now: readonly Item[]): readonly Item[] {
+  const [first] = before.length > 0 ? before : now;
   const start = first === undefined ? 0 : placeOfId(list, first.id);
-  return splice(list, start, start + run.length, []);
-}
-
-function withRun<Item extends { readonly id: string }>(list: readonly Item[], run: readonly Item[]): readonly Item[] {
-  const [first] = run;
-  const start = first === undefined ? 0 : placeOfId(list, first.id);
-  return splice(list, start, start, run);
+  return isSameList(list.slice(start, start + before.length), now) ? list : splice(list, start, start + before.length, now);
 }
