@@ -34,6 +34,8 @@ export class SavedState {
   readonly path: string;
   private writing: Promise<void> | null = null;
   private next: ClusterState | null = null;
+  /** By performance.now(): no write before. */
+  private restUntil = 0;
   private readonly flushing = new AbortController();
 
   constructor(folder: string) {
@@ -67,12 +69,12 @@ export class SavedState {
 
   private async writeAll(): Promise<void> {
     while (this.next !== null) {
-      const state = this.next;
+      const pause = this.restUntil - performance.now();
+      if (pause > 0) await sleep(pause, undefined, { signal: this.flushing.signal, ref: false }).catch(() => undefined);
+      const text = new StateText(this.next);
       this.next = null;
-      const text = new StateText(state);
       await writeAtomically(this.path, text);
-      const pause = Math.min(longestPause, text.milliseconds * pausePerMillisecond);
-      if (this.next !== null) await sleep(pause, undefined, { signal: this.flushing.signal, ref: false }).catch(() => undefined);
+      this.restUntil = performance.now() + Math.min(longestPause, text.milliseconds * pausePerMillisecond);
     }
   }
 }
