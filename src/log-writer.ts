@@ -27,6 +27,7 @@ export function createLogger(options: LogOptions, stream: NodeJS.WritableStream 
   });
   // The fields go into an object of their own: winston glues a field named `message` to the message.
   const write = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
+    if (!logger.isLevelEnabled(level)) return;
     logger.log({ ...fieldsOf(fields, options.level === 'debug'), level, message });
   };
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };

@@ -93,8 +93,13 @@ async function swarmCluster(socket: string, settings: Settings, { events, logger
 }
 
 async function fileCluster(path: string, settings: Settings, signal: AbortSignal): Promise<Cluster> {
-  const [{ fileSource }, { fileLocalTasks }] = await Promise.all([import('../cluster/file/file-source.js'), import('../cluster/file/local-tasks.js')]);
-  const source = fileSource({ path });
-  const localTasks = fileLocalTasks({ path, node: settings.node ?? hostname() });
+  const [{ ClusterFiles }, { fileSource }, { fileLocalTasks }] = await Promise.all([
+    import('../cluster/file/cluster-files.js'),
+    import('../cluster/file/file-source.js'),
+    import('../cluster/file/local-tasks.js'),
+  ]);
+  const file = new ClusterFiles(path);
+  const source = fileSource({ file });
+  const localTasks = fileLocalTasks({ file, node: settings.node ?? hostname() });
   return { source, localTasks, node: await identityInFile(settings, source, signal) };
 }

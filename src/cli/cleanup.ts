@@ -1,7 +1,7 @@
 /** `routemesh cleanup`: removes everything of ours from the node. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Change } from '../kernel/change.js';
+import { wordsOf, type Change } from '../kernel/change.js';
 import { AlreadyRunningError, runningController } from '../server/controller-claim.js';
 import type { Settings } from '../settings.js';
 import { exitCodes } from './exit-codes.js';
@@ -23,7 +23,7 @@ export async function runCleanup(settings: Settings, flags: CleanupFlags, output
   const { cleanup } = await import('../kernel/cleanup.js');
   const { removed, failed } = await cleanup({ settings, dryRun: flags.dryRun });
   if (!flags.dryRun && failed.length === 0) await forgetState(settings.stateFolder);
-  if (flags.json) writeJson(output, { dryRun: flags.dryRun, removed, failed });
+  if (flags.json) writeJson(output, { dryRun: flags.dryRun, removed: removed.map(wordsOf), failed: failed.map(({ change, message }) => ({ change: wordsOf(change), message })) });
   else output.write(renderCleanup(removed, failed, flags.dryRun, output));
   return failed.length === 0 ? exitCodes.fine : exitCodes.failed;
 }

@@ -3,7 +3,7 @@ import type { ClusterSource, LocalTasks } from '../cluster/source.js';
 import { gatherContext, type AskedKernel } from '../controller/gather.js';
 import type { MeshKernel } from '../controller/mesh-kernel.js';
 import type { StatusReport } from '../controller/report.js';
-import type { Change } from '../kernel/change.js';
+import { wordsOf, type Change } from '../kernel/change.js';
 import { isUnreadable } from '../kernel/unreadable.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import type { Placeholder } from '../plan/objects.js';
@@ -21,7 +21,7 @@ export async function runPlan(settings: Settings, json: boolean, output: Output)
   try {
     const [held, deadPeers] = await Promise.all([portsHeldByController(settings), deadPeersOfController(settings)]);
     const { changes, unread, nodePlan } = await computePlan({ settings, node, source, localTasks, kernel, held, deadPeers }, signal);
-    if (json) writeJson(output, { node, counts: countChanges(changes), changes: changes.map(toJson), unread, conditions: nodePlan.conditions, plan: nodePlan });
+    if (json) writeJson(output, { node, counts: countChanges(changes), changes: changes.map(wordsOf), unread, conditions: nodePlan.conditions, plan: nodePlan });
     else output.write(renderPlan(changes, nodePlan, output));
     if (unread.length > 0) throw new Error(`Not all of the kernel could be read, so there may be more to do:\n${unread.map((line) => `  ${line}`).join('\n')}`);
     return changes.length === 0 ? exitCodes.fine : exitCodes.changes;
@@ -86,9 +86,4 @@ async function deadPeersOfController(settings: Settings): Promise<Set<string>> {
 
 function keyOf({ protocol, port }: Placeholder): string {
   return `${protocol}/${port}`;
-}
-
-/** Changes carry what applying them takes (handles, messages): people's tools get what is said of them. */
-function toJson({ place, kind, action, key, summary }: Change): Change {
-  return { place, kind, action, key, summary };
 }

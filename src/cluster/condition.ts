@@ -25,6 +25,8 @@ export const conditionReasons = [
   'PeerUnreachable',
   /** No peer answers: this node is the one cut off, and serves its own tasks. */
   'CutOff',
+  /** More ports are published than this process may hold sockets on; they are served, but other programs can take them by mistake. */
+  'PlaceholdersShort',
   /** The source of the cluster state does not answer; the last good state is served. */
   'SourceUnavailable',
 ] as const;

@@ -5,6 +5,8 @@
  * read back is checked as strictly as any stranger's words.
  */
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { readBounded } from './read-bounded.js';
 import { findInconsistency, stateSchema } from './state-schema.js';
@@ -19,6 +21,11 @@ const longestFile = 256 * 1024 * 1024;
 
 const savedSchema = z.strictObject({ version: z.literal(version), savedAt: z.iso.datetime(), state: stateSchema });
 
+/** A state of 50,000 tasks takes a tenth of a second to be written down: a cluster that changes all the time is not kept all the time. */
+const pausePerMillisecond = 200;
+const longestPause = 60_000;
+const itemsPerPiece = 1_000;
+
 export class SavedStateError extends Error {
   override readonly name = 'SavedStateError';
 }
@@ -27,6 +34,9 @@ export class SavedState {
   readonly path: string;
   private writing: Promise<void> | null = null;
   private next: ClusterState | null = null;
+  /** By performance.now(): no write before. */
+  private restUntil = 0;
+  private readonly flushing = new AbortController();
 
   constructor(folder: string) {
     this.path = join(folder, fileName);
@@ -51,11 +61,47 @@ export class SavedState {
     await this.writing;
   }
 
+  /** Writes what waits, without a pause from now on. */
+  async flush(): Promise<void> {
+    this.flushing.abort();
+    await this.writing;
+  }
+
   private async writeAll(): Promise<void> {
     while (this.next !== null) {
-      const state = this.next;
+      const pause = this.restUntil - performance.now();
+      if (pause > 0) await sleep(pause, undefined, { signal: this.flushing.signal, ref: false }).catch(() => undefined);
+      const text = new StateText(this.next);
       this.next = null;
-      await writeAtomically(this.path, `${JSON.stringify({ version, savedAt: new Date().toISOString(), state })}\n`);
+      await writeAtomically(this.path, text);
+      this.restUntil = performance.now() + Math.min(longestPause, text.milliseconds * pausePerMillisecond);
+    }
+  }
+}
+
+/** The state as JSON, in pieces, since whole it would take as much memory as all the rest of the controller. */
+class StateText implements Iterable<string> {
+  /** What it took to make the pieces that were asked for. */
+  milliseconds = 0;
+
+  constructor(private readonly state: ClusterState) {}
+
+  *[Symbol.iterator](): Generator<string> {
+    yield `{"version":${version},"savedAt":${JSON.stringify(new Date().toISOString())},"state":{`;
+    for (const [index, [list, items]] of Object.entries(this.state).entries()) {
+      yield `${index === 0 ? '' : ','}${JSON.stringify(list)}:[`;
+      yield* this.pieces(items as readonly unknown[]);
+      yield ']';
+    }
+    yield '}}\n';
+  }
+
+  private *pieces(items: readonly unknown[]): Generator<string> {
+    for (let start = 0; start < items.length; start += itemsPerPiece) {
+      const began = performance.now();
+      const piece = JSON.stringify(items.slice(start, start + itemsPerPiece)).slice(1, -1);
+      this.milliseconds += performance.now() - began;
+      yield start === 0 ? piece : `,${piece}`;
     }
   }
 }

@@ -1,10 +1,10 @@
 /**
  * What every source must keep of its promise to the listener: a state is told only when it differs from the one before,
  * a failure once for as long as its words stay the same, and the first state after a failure always, since it says that
- * the trouble is over.
+ * the trouble is over. What a state has in common with the one before are the same objects.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { ClusterListener } from './source.js';
+import { shareState } from './share.js';
 import type { ClusterState } from './state.js';
 
 export class Teller {
@@ -26,10 +26,11 @@ export class Teller {
   tell(state: ClusterState, reason: string, changedAt: () => readonly number[] = () => []): void {
     const recovered = this.failure !== null;
     this.failure = null;
-    if (!recovered && this.told !== null && isDeepStrictEqual(state, this.told)) return;
+    const shared = this.told === null ? state : shareState(this.told, state);
+    if (!recovered && shared === this.told) return;
     const times = changedAt();
-    this.told = state;
-    this.listener.onState(state, reason, times);
+    this.told = shared;
+    this.listener.onState(shared, reason, times);
   }
 
   fail(error: Error): void {

@@ -2,8 +2,8 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** For root's eyes only. One writer of a path at a time. */
-export async function writeAtomically(path: string, text: string): Promise<void> {
+/** For root's eyes only. One writer of a path at a time. A long text comes in pieces. */
+export async function writeAtomically(path: string, text: string | Iterable<string>): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: 0o755 });
   const temporary = `${path}.${process.pid}.tmp`;
@@ -12,7 +12,8 @@ export async function writeAtomically(path: string, text: string): Promise<void>
     await rm(temporary, { force: true });
     const file = await open(temporary, 'wx', 0o600);
     try {
-      await file.writeFile(text);
+      // Each goes behind the one before: a file's handle keeps its place.
+      for (const piece of typeof text === 'string' ? [text] : text) await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();

@@ -52,7 +52,7 @@ export const optionDescriptions: Readonly<Record<ConfigurationKey, OptionDescrip
   source: { placeholder: 'docker|file', help: 'where the services come from', default: 'docker, or file where clusterFile is given' },
   dockerSocket: { placeholder: 'PATH', help: "unix socket of this node's dockerd", default: '/var/run/docker.sock' },
   swarmSocket: { placeholder: 'PATH', help: "unix socket on which a manager's dockerd tells changes of tasks", default: defaultSettings.swarmSocket },
-  clusterFile: { placeholder: 'PATH', help: 'YAML file of nodes, services and endpoints', default: null },
+  clusterFile: { placeholder: 'PATH', help: 'YAML file of nodes, services and endpoints, or a folder of them', default: null },
   node: { placeholder: 'NAME', help: 'which node of the cluster file this is', default: 'the host name' },
   gatewaySubnet: { placeholder: 'CIDR', help: 'subnet between host and sandbox', default: defaultSettings.gatewaySubnet },
   gatewayBridge: { placeholder: 'NAME', help: 'bridge between host and sandbox', default: names.gatewayBridge },

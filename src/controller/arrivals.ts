@@ -9,6 +9,7 @@
 import { performance } from 'node:perf_hooks';
 import type { ClusterState, Task } from '../cluster/state.js';
 import type { EventRecorder } from '../event.js';
+import { changesBetween, findById } from '../sharing.js';
 import { routerAddress } from '../plan/addresses.js';
 import type { PeerProbe } from './mesh-kernel.js';
 
@@ -27,8 +28,8 @@ const interval = 100;
 const patienceMilliseconds = 30_000;
 
 export class Arrivals {
-  /** Tasks of other nodes; null before the first state. */
-  private known: ReadonlySet<string> | null = null;
+  /** Tasks as last told; null before the first state. */
+  private known: readonly Task[] | null = null;
   private readonly waiting = new Map<string, { readonly task: Task; readonly since: number }>();
   private readonly now: () => number;
   private router: string | null = null;
@@ -43,11 +44,12 @@ export class Arrivals {
   follow(state: ClusterState): void {
     const own = state.nodes.find(({ id }) => id === this.options.nodeId);
     this.router = own === undefined ? null : routerAddress(own.address);
-    const remote = state.tasks.filter(({ nodeId }) => nodeId !== this.options.nodeId);
-    const ids = new Set(remote.map(({ id }) => id));
-    for (const id of this.waiting.keys()) if (!ids.has(id)) this.waiting.delete(id);
-    for (const task of remote) if (this.known?.has(task.id) === false) this.waiting.set(task.id, { task, since: this.now() });
-    this.known = ids;
+    const isRemote = (task: Task | undefined): boolean => task !== undefined && task.nodeId !== this.options.nodeId;
+    const known = this.known ?? state.tasks;
+    const { removed, added } = changesBetween(known, state.tasks);
+    for (const { id } of removed) if (!isRemote(findById(state.tasks, id))) this.waiting.delete(id);
+    for (const task of added) if (isRemote(task) && !isRemote(findById(known, task.id))) this.waiting.set(task.id, { task, since: this.now() });
+    this.known = state.tasks;
     this.schedule();
   }
 

@@ -13,6 +13,8 @@ import type { StatusReport } from './report.js';
 export interface StateStore {
   load(): Promise<ClusterState | null>;
   save(state: ClusterState): Promise<void>;
+  /** Writes at once what waits to be written. */
+  flush?(): Promise<void>;
 }
 
 export interface ClusterWatchOptions {
@@ -65,6 +67,8 @@ export class ClusterWatch {
       source.follow({ onState: (state, reason, changedAt) => { this.onState(state, reason, changedAt ?? []); }, onUnavailable: (error) => { this.onSourceUnavailable(error); } }, signal),
       localTasks.follow({ onLocalTasks: (tasks, reason) => { this.onLocalTasks(tasks, reason); }, onUnavailable: (error) => { this.onLocalTasksUnavailable(error); } }, signal),
     ]);
+    // What could not be kept was told when it was to be saved.
+    await this.options.store.flush?.().catch(() => undefined);
   }
 
   report(): StatusReport['source'] {

@@ -25,8 +25,9 @@ import type { PlanContext } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import { routerAddress } from '../plan/addresses.js';
 import { peersOf } from '../plan/peers.js';
-import { plan } from '../plan/plan.js';
+import { Planner } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
+import { findById } from '../sharing.js';
 import { Arrivals } from './arrivals.js';
 import { Backoff } from './backoff.js';
 import { ChangeLog } from './change-log.js';
@@ -34,9 +35,10 @@ import { ClusterWatch, type StateStore } from './cluster-watch.js';
 import { ConditionLog } from './condition-log.js';
 import { DrainWatch } from './drain-watch.js';
 import type { EventLog } from './event-log.js';
-import { gatherContext } from './gather.js';
+import { Gatherer } from './gather.js';
 import type { Health } from './health.js';
 import { Instruments } from './instruments.js';
+import { LookPace } from './look-pace.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
 import { portReports, type StatusReport, type SyncReport } from './report.js';
@@ -74,6 +76,9 @@ export class Controller {
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 30_000 });
   private readonly drains: DrainWatch;
   private readonly instruments = new Instruments();
+  private readonly gatherer = new Gatherer();
+  private readonly planner = new Planner();
+  private readonly pace: LookPace;
   private readonly conditions: ConditionLog;
   private readonly startedAt = new Date();
   private readonly changes: ChangeLog;
@@ -86,6 +91,7 @@ export class Controller {
   private lastContext: PlanContext | null = null;
   /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
   private shed: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
+  private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
   private lastSync: SyncReport | null = null;
   private syncs = 0;
   private failing = false;
@@ -94,6 +100,7 @@ export class Controller {
 
   constructor(private readonly options: ControllerOptions) {
     const { kernel, settings, events, logger } = options;
+    this.pace = new LookPace(settings.resyncMilliseconds);
     this.conditions = new ConditionLog(events);
     this.changes = new ChangeLog({ node: options.node.name, events, logger });
     this.cluster = new ClusterWatch({ ...options, onChange: (reason, changedAt) => { this.onClusterChange(reason, changedAt); } });
@@ -167,7 +174,7 @@ export class Controller {
   }
 
   health(): Health {
-    return this.instruments.health(this.options.settings.resyncMilliseconds);
+    return this.instruments.health(this.pace.pause());
   }
 
   statistics(): Promise<KernelStatistics> {
@@ -206,7 +213,7 @@ export class Controller {
     // A failing sync leaves traces that would call for the next one at once: its backoff decides instead.
     if (this.failing) return;
     const isEcho = performance.now() - this.lastChangeAt < echoMilliseconds;
-    this.queue.requestWithin(isEcho ? echoHintMilliseconds : kernelHintMilliseconds, what, kernelHint);
+    this.queue.requestWithin(isEcho ? Math.max(echoHintMilliseconds, this.pace.least()) : kernelHintMilliseconds, what, kernelHint);
   }
 
   private async syncSafely(reason: string, kinds: ReadonlySet<string>): Promise<void> {
@@ -237,10 +244,10 @@ export class Controller {
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string, mustLook: boolean): Promise<ApplyResult> {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, localTasks);
-    const context = gatherContext(served, { nodeId: node.id, settings, kernel, localTasks, ...this.unanswering() }, (task, error) =>
+    const context = this.gatherer.gather(served, { nodeId: node.id, settings, kernel, localTasks, ...this.unanswering() }, mustLook || this.lastApplied === null, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
-    const next = plan(served, context);
+    const next = this.planner.plan(served, context);
     this.currentPlan = next;
     this.lastContext = context;
     const shed = this.shed?.changes ?? [];
@@ -258,7 +265,9 @@ export class Controller {
 
   /** A look takes its time; what changed meanwhile is left to the sync that waits. */
   private async lookFor(next: NodePlan): Promise<readonly Change[]> {
+    const began = performance.now();
     const changes = await this.options.kernel.difference(next);
+    this.pace.looked(performance.now() - began, changes.length > 0);
     return this.shed === null ? changes : stillWanted(changes, next, this.shed.plan);
   }
 
@@ -279,8 +288,9 @@ export class Controller {
     if (state === null || localTasks === null || this.lastApplied === null || this.lastContext === null) return;
     const { kernel } = this.options;
     const served = this.drains.apply(state, localTasks);
-    const alive = new Map([...this.lastContext.localTasks].filter(([id]) => localTasks.has(id)));
-    const soon = plan(served, { ...this.lastContext, localTasks: alive, ...this.unanswering() });
+    const known = this.lastContext.localTasks;
+    const alive = [...known.keys()].every((id) => localTasks.has(id)) ? known : new Map([...known].filter(([id]) => localTasks.has(id)));
+    const soon = this.planner.plan(served, { ...this.lastContext, localTasks: alive, ...this.unanswering() });
     const already = this.shed?.changes ?? [];
     const closed = closedMarks(soon);
     const urgent = kernel
@@ -292,13 +302,18 @@ export class Controller {
   }
 
   private unanswering(): Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> {
-    return { deadPeers: this.peers.dead(), unreachedTasks: this.arrivals.unreached() };
+    const { deadPeers, unreachedTasks } = this.silent;
+    this.silent = { deadPeers: sameSet(deadPeers, this.peers.dead()), unreachedTasks: sameSet(unreachedTasks, this.arrivals.unreached()) };
+    return this.silent;
   }
 
   private finish(reason: string, milliseconds: number, { applied, failed }: ApplyResult, broken: Error | null): void {
     this.syncs += 1;
     this.failing = failed.length > 0 || broken !== null;
-    if (applied.length > 0) this.lastChangeAt = performance.now();
+    if (applied.length > 0) {
+      this.lastChangeAt = performance.now();
+      this.pace.changed();
+    }
     const failures = [...failed.map(({ change, error }) => `${change.place}: ${change.action} ${change.summary}: ${error.message}`), ...(broken === null ? [] : [broken.message])];
     const isNews = failures.join('\n') !== (this.lastSync?.failures ?? []).join('\n');
     this.lastSync = {
@@ -319,7 +334,7 @@ export class Controller {
       this.queue.cancel('retry');
     }
     this.drains.watch();
-    this.queue.requestAfter(this.options.settings.resyncMilliseconds, 'resync');
+    this.queue.requestAfter(this.pace.pause(), 'resync');
   }
 
   private tellRetry(isNews: boolean, waitMilliseconds: number, failures: readonly string[]): void {
@@ -330,6 +345,10 @@ export class Controller {
   private syncFailed(message: string): Condition {
     return { reason: 'SyncFailed', object: { kind: 'node', id: this.options.node.id, name: this.options.node.name }, message };
   }
+}
+
+function sameSet(last: ReadonlySet<string>, now: ReadonlySet<string>): ReadonlySet<string> {
+  return last.size === now.size && [...now].every((member) => last.has(member)) ? last : now;
 }
 
 function isSame(one: Change, other: Change): boolean {

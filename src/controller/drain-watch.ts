@@ -5,6 +5,7 @@ import type { ClusterState, Task } from '../cluster/state.js';
 import type { EventRecorder } from '../event.js';
 import { connectionKey } from '../kernel/connections.js';
 import type { ServedPort } from '../plan/node-plan.js';
+import { findById } from '../sharing.js';
 import type { ClusterWatch } from './cluster-watch.js';
 import { tellDrains } from './drain-events.js';
 import { DrainKeeper, type DrainFacts } from './drain.js';
@@ -77,13 +78,14 @@ export class DrainWatch {
    */
   private mayLiveElsewhere(task: Task): boolean {
     const { state } = this.options.cluster;
-    return state !== null && !state.services.some(({ id }) => id === task.serviceId);
+    return state !== null && findById(state.services, task.serviceId) === undefined;
   }
 
   /** Connections of all of a task's real servers; null where there is none. */
   private connectionsOf(task: Task): number | null {
-    const counts = this.options.kernel.connections();
-    const own = this.options.ports().flatMap((port) =>
+    const ports = this.options.ports().filter(({ serviceId }) => serviceId === task.serviceId);
+    const counts = this.options.kernel.connections(ports.map(({ fwmark }) => fwmark));
+    const own = ports.flatMap((port) =>
       port.backends.filter((backend) => backend.taskId === task.id).map((backend) => counts.get(connectionKey(port.fwmark, backend.address, backend.port))),
     );
     const known = own.filter((count) => count !== undefined);

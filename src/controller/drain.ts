@@ -7,8 +7,8 @@
  * task lingers here, with its service, as long as its namespace lives on this node.
  */
 import { defaultPortPolicy } from '../cluster/policy.js';
-import { byId } from '../cluster/sorting.js';
 import type { ClusterState, Service, Task } from '../cluster/state.js';
+import { changesBetween, findById, placeOfId, splice } from '../sharing.js';
 
 /** What must be known to end a drain. */
 export interface DrainFacts {
@@ -31,6 +31,9 @@ export type DrainEnd = 'no connections left' | 'task gone' | 'takes connections 
 interface Drain {
   readonly task: Task;
   readonly service: Service;
+  /** What stands for the two where the state has them no more. */
+  readonly drained: Task;
+  readonly removedService: Service;
   readonly since: number;
   /** Over: not programmed any more, remembered only so that it does not begin again. */
   over: boolean;
@@ -49,19 +52,13 @@ export class DrainKeeper {
     this.previous = state;
 
     const draining = [...this.drains.values()];
-    const over = new Set(draining.filter((drain) => drain.over).map((drain) => drain.task.id));
-    const present = new Set(state.tasks.map(({ id }) => id));
-    const lingering = draining.filter(({ task, over: isOver }) => !isOver && !present.has(task.id));
-    if (over.size === 0 && lingering.length === 0) return state;
-
-    const known = new Set(state.services.map(({ id }) => id));
-    const removedServices = new Map(
-      lingering.filter(({ service }) => !known.has(service.id)).map(({ service }) => [service.id, { ...service, removed: true }]),
-    );
+    const over = draining.filter((drain) => drain.over);
+    const lingering = draining.filter(({ task, over: isOver }) => !isOver && findById(state.tasks, task.id) === undefined);
+    if (over.length === 0 && lingering.length === 0) return state;
     return {
       ...state,
-      services: [...state.services, ...removedServices.values()].sort(byId),
-      tasks: [...state.tasks.filter(({ id }) => !over.has(id)), ...lingering.map(({ task }) => ({ ...task, weight: 0 }))].sort(byId),
+      services: lingering.reduce((services, { removedService }) => withItem(services, removedService), state.services),
+      tasks: lingering.reduce((tasks, { drained }) => withItem(tasks, drained), over.reduce((tasks, { task }) => withoutId(tasks, task.id), state.tasks)),
     };
   }
 
@@ -76,31 +73,29 @@ export class DrainKeeper {
   }
 
   private begin(state: ClusterState, facts: DrainFacts): void {
-    const services = new Map(state.services.map((service) => [service.id, service]));
-    const present = new Map(state.tasks.map((task) => [task.id, task]));
-    for (const task of state.tasks) {
-      const service = services.get(task.serviceId);
-      if (task.weight === 0 && service !== undefined) this.start(task, service, facts.now);
+    const { previous } = this;
+    const { removed, added } = changesBetween(previous?.tasks ?? [], state.tasks);
+    // With a service that comes, tasks may begin to drain that were there before it.
+    for (const task of previous?.services === state.services ? added : state.tasks) {
+      const service = task.weight === 0 ? findById(state.services, task.serviceId) : undefined;
+      if (service !== undefined) this.start(task, service, facts.now);
     }
-    if (this.previous === null) return;
-    const previousServices = new Map(this.previous.services.map((service) => [service.id, service]));
-    for (const task of this.previous.tasks) {
-      if (present.has(task.id) || !facts.isAlive(task)) continue;
-      const service = services.get(task.serviceId) ?? previousServices.get(task.serviceId);
+    for (const task of removed) {
+      if (findById(state.tasks, task.id) !== undefined || !facts.isAlive(task)) continue;
+      const service = findById(state.services, task.serviceId) ?? findById(previous?.services ?? [], task.serviceId);
       if (service !== undefined) this.start(task, service, facts.now);
     }
   }
 
   private start(task: Task, service: Service, now: number): void {
     if (this.drains.has(task.id)) return;
-    this.drains.set(task.id, { task, service, since: now, over: false });
+    this.drains.set(task.id, { task, service, drained: { ...task, weight: 0 }, removedService: { ...service, removed: true }, since: now, over: false });
     this.listener.onBegan(task);
   }
 
   private end(state: ClusterState, facts: DrainFacts): void {
-    const present = new Map(state.tasks.map((task) => [task.id, task]));
     for (const [id, drain] of this.drains) {
-      const task = present.get(id);
+      const task = findById(state.tasks, id);
       const cameBack = task !== undefined && task.weight > 0;
       const gone = task === undefined && (!facts.isAlive(drain.task) || drain.over);
       if (cameBack || gone) {
@@ -115,6 +110,17 @@ export class DrainKeeper {
       }
     }
   }
+}
+
+/** A list sorted by id, with one object more; one of that id that it has stays. */
+function withItem<Item extends { readonly id: string }>(list: readonly Item[], item: Item): readonly Item[] {
+  const place = placeOfId(list, item.id);
+  return list[place]?.id === item.id ? list : splice(list, place, place, [item]);
+}
+
+function withoutId<Item extends { readonly id: string }>(list: readonly Item[], id: string): readonly Item[] {
+  const place = placeOfId(list, id);
+  return list[place]?.id === id ? splice(list, place, place + 1, []) : list;
 }
 
 function endOf(drain: Drain, facts: DrainFacts): DrainEnd | null {

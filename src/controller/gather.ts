@@ -1,12 +1,15 @@
 /** Gathers what the plan must know of this node: its tasks' namespaces, and the ports that other programs hold. */
+import { isDeepStrictEqual } from 'node:util';
 import type { LocalTask } from '../cluster/source.js';
 import type { ClusterState } from '../cluster/state.js';
 import type { LocalTaskNamespace, PlanContext } from '../plan/context.js';
+import type { Placeholder } from '../plan/objects.js';
+import { changesBetween, findById } from '../sharing.js';
 import type { Settings } from '../settings.js';
 import { publishedPorts, type MeshKernel } from './mesh-kernel.js';
 
 /** What is asked of the kernel. */
-export type AskedKernel = Pick<MeshKernel, 'release' | 'resolveTask' | 'underlayMtu' | 'portsHeldByOthers'>;
+export type AskedKernel = Pick<MeshKernel, 'release' | 'resolveTask' | 'underlayMtu' | 'portsHeldByOthers' | 'mostPlaceholders'>;
 
 export interface NodeFacts {
   readonly nodeId: string;
@@ -21,24 +24,64 @@ export interface NodeFacts {
 
 /** Calls `onUnreachable` for each local task whose namespace can't be used; the plan makes a condition of it. */
 export function gatherContext(state: ClusterState, facts: NodeFacts, onUnreachable: (taskName: string, error: unknown) => void): PlanContext {
-  const namespaces = new Map<string, LocalTaskNamespace>();
-  for (const task of state.tasks) {
-    const local = task.nodeId === facts.nodeId ? facts.localTasks.get(task.id) : undefined;
-    if (local === undefined) continue;
-    try {
-      namespaces.set(task.id, facts.kernel.resolveTask(local.namespace, task.identity.address));
-    } catch (error) {
-      onUnreachable(task.name, error);
-    }
+  return new Gatherer().gather(state, facts, true, onUnreachable);
+}
+
+/** Gathers again and again: what is as it was stays the same object, and is asked for anew only with a look at everything. */
+export class Gatherer {
+  private last: { readonly state: ClusterState; readonly localTasks: NodeFacts['localTasks']; readonly context: PlanContext } | null = null;
+
+  /** `lookAtAll`: whatever the kernel said before may have changed; else only what is new is asked for. */
+  gather(state: ClusterState, facts: NodeFacts, lookAtAll: boolean, onUnreachable: (taskName: string, error: unknown) => void): PlanContext {
+    const last = lookAtAll ? null : this.last;
+    const context: PlanContext = {
+      nodeId: facts.nodeId,
+      settings: facts.settings,
+      kernelRelease: facts.kernel.release,
+      localTasks: sameMap(this.last?.context.localTasks, this.namespaces(last, state, facts, onUnreachable)),
+      ...(facts.kernel.mostPlaceholders === undefined ? {} : { mostPlaceholders: facts.kernel.mostPlaceholders }),
+      underlayMtu: last?.state.nodes === state.nodes ? last.context.underlayMtu : facts.kernel.underlayMtu(state.nodes.find(({ id }) => id === facts.nodeId)?.address),
+      deadPeers: facts.deadPeers,
+      unreachedTasks: facts.unreachedTasks,
+      portsHeldByOthers: sameMap(this.last?.context.portsHeldByOthers, heldByOthers(last, state, facts.kernel)),
+    };
+    this.last = { state, localTasks: facts.localTasks, context };
+    return context;
   }
-  return {
-    nodeId: facts.nodeId,
-    settings: facts.settings,
-    kernelRelease: facts.kernel.release,
-    localTasks: namespaces,
-    underlayMtu: facts.kernel.underlayMtu(state.nodes.find(({ id }) => id === facts.nodeId)?.address),
-    deadPeers: facts.deadPeers,
-    unreachedTasks: facts.unreachedTasks,
-    portsHeldByOthers: facts.kernel.portsHeldByOthers(publishedPorts(state)),
-  };
+
+  private namespaces(last: Gatherer['last'], state: ClusterState, facts: NodeFacts, onUnreachable: (taskName: string, error: unknown) => void): ReadonlyMap<string, LocalTaskNamespace> {
+    const namespaces = new Map<string, LocalTaskNamespace>();
+    for (const [id, local] of facts.localTasks) {
+      const task = findById(state.tasks, id);
+      if (task?.nodeId !== facts.nodeId) continue;
+      const known = last?.context.localTasks.get(id);
+      const isAsKnown = last?.localTasks.get(id)?.namespace === local.namespace && findById(last.state.tasks, id)?.identity.address === task.identity.address;
+      try {
+        namespaces.set(id, known !== undefined && isAsKnown ? known : facts.kernel.resolveTask(local.namespace, task.identity.address));
+      } catch (error) {
+        onUnreachable(task.name, error);
+      }
+    }
+    return namespaces;
+  }
+}
+
+/** Ports that were asked about and were free stay so: what this node serves nobody else can take. */
+function heldByOthers(last: Gatherer['last'], state: ClusterState, kernel: AskedKernel): ReadonlyMap<string, string> {
+  if (last === null) return kernel.portsHeldByOthers(publishedPorts(state.services));
+  const before = last.context.portsHeldByOthers;
+  if (last.state.services === state.services && before.size === 0) return before;
+  const { removed, added } = changesBetween(last.state.services, state.services);
+  const known = new Set(publishedPorts(removed).map(keyOf));
+  const held = publishedPorts(state.services.filter(({ ports }) => before.size > 0 && ports.some(({ protocol, published }) => before.has(`${protocol}/${published}`))));
+  return kernel.portsHeldByOthers([...held, ...publishedPorts(added).filter((port) => !known.has(keyOf(port)))]);
+}
+
+function keyOf({ protocol, port }: Placeholder): string {
+  return `${protocol}/${port}`;
+}
+
+function sameMap<Value>(last: ReadonlyMap<string, Value> | undefined, now: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> {
+  const isSame = last?.size === now.size && [...now].every(([key, value]) => isDeepStrictEqual(last.get(key), value));
+  return isSame ? last : now;
 }

@@ -1,6 +1,6 @@
 /** What the controller needs of the kernel; `kernel/` gives it, tests of the loop give a small one of their own. */
 import type { LocalTask } from '../cluster/source.js';
-import type { ClusterState, Task } from '../cluster/state.js';
+import type { Service, Task } from '../cluster/state.js';
 import type { Change } from '../kernel/change.js';
 import type { ConnectionCount } from '../kernel/connections.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
@@ -39,6 +39,8 @@ export interface MeshKernel {
   findTasks(tasks: readonly Task[]): ReadonlyMap<string, LocalTask>;
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
   portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string>;
+  /** How many placeholder sockets this process can hold; left out: any number. */
+  readonly mostPlaceholders?: number;
   /** What must change for the kernel to hold what the plan says. Changes nothing. */
   difference(plan: NodePlan): Promise<readonly Change[]>;
   /** The same without a look at the kernel, which is taken to hold what the earlier plan says. */
@@ -47,8 +49,8 @@ export interface MeshKernel {
   apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult>;
   /** IPVS alone, at once, also while a difference is looked for or applied. Gives those that were done. */
   applyAtOnce(changes: readonly IpvsChange[]): readonly IpvsChange[];
-  /** By `connectionKey`. Empty where there is no sandbox yet. */
-  connections(): ReadonlyMap<string, ConnectionCount>;
+  /** By `connectionKey`; of some virtual services only, or of all. Empty where there is no sandbox yet. */
+  connections(fwmarks?: readonly number[]): ReadonlyMap<string, ConnectionCount>;
   /** What IPVS has counted, read once; does not hold up the event loop. */
   statistics(): Promise<KernelStatistics>;
   probe(): PeerProbe;
@@ -57,10 +59,10 @@ export interface MeshKernel {
   close(): void;
 }
 
-/** Every port that any service of the cluster publishes, once. */
-export function publishedPorts(state: ClusterState): Placeholder[] {
+/** Every port that any of the services publishes, once. */
+export function publishedPorts(services: readonly Service[]): Placeholder[] {
   const ports = new Map<string, Placeholder>();
-  for (const { protocol, published } of state.services.flatMap((service) => service.ports)) {
+  for (const { protocol, published } of services.flatMap((service) => service.ports)) {
     ports.set(`${protocol}/${published}`, { protocol, port: published });
   }
   return [...ports.values()];

@@ -13,8 +13,23 @@ export function sendEach<C extends KernelChange>(open: OpenPlace, changes: reado
   return sendWith(changes, messagesOf, (messages) => open.routes().request(messages));
 }
 
+/** So many changes have their messages in memory at a time. */
+export const changesAtOnce = 2_000;
+
 /** As `sendEach`, over any socket: `request` gives one result per message, in order. */
 export function sendWith<C extends KernelChange, Message>(
+  changes: readonly C[],
+  messagesOf: (change: C) => readonly Message[],
+  request: (messages: readonly Message[]) => readonly NetlinkResult[],
+): Outcome[] {
+  const outcomes: Outcome[] = [];
+  for (let start = 0; start < changes.length; start += changesAtOnce) {
+    for (const outcome of sendSome(changes.slice(start, start + changesAtOnce), messagesOf, request)) outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
+function sendSome<C extends KernelChange, Message>(
   changes: readonly C[],
   messagesOf: (change: C) => readonly Message[],
   request: (messages: readonly Message[]) => readonly NetlinkResult[],

@@ -33,3 +33,8 @@ export interface Change {
   /** One line for a person: `route 10.0.0.5/32 dev task-abc`, `destination 10.0.0.5:80 weight 1 → 0`. */
   readonly summary: string;
 }
+
+/** Changes carry what applying them takes (handles, messages): people's tools get what is said of them. */
+export function wordsOf({ place, kind, action, key, summary }: Change): Change {
+  return { place, kind, action, key, summary };
+}

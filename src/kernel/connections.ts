@@ -11,16 +11,15 @@ export function connectionKey(fwmark: number, address: string, port: number): st
   return `${fwmark} ${address}:${port}`;
 }
 
-/** By `connectionKey`. Empty where IPVS can't be asked. */
-export function connectionCounts(sandbox: OpenPlace | undefined): Map<string, ConnectionCount> {
+/** By `connectionKey`, of some virtual services or of all. Empty where IPVS can't be asked. */
+export function connectionCounts(sandbox: OpenPlace | undefined, fwmarks?: readonly number[]): Map<string, ConnectionCount> {
   const counts = new Map<string, ConnectionCount>();
   if (sandbox === undefined) return counts;
   try {
     const ipvs = sandbox.ipvs();
-    for (const { key } of ipvs.services()) {
-      if (key.kind !== 'fwmark') continue;
-      for (const { address, port, activeConnections, inactiveConnections } of ipvs.destinations(key)) {
-        counts.set(connectionKey(key.fwmark, address, port), { active: activeConnections, inactive: inactiveConnections });
+    for (const fwmark of fwmarks ?? ipvs.services().flatMap(({ key }) => (key.kind === 'fwmark' ? [key.fwmark] : []))) {
+      for (const { address, port, activeConnections, inactiveConnections } of ipvs.destinations({ kind: 'fwmark', family: 'inet', fwmark })) {
+        counts.set(connectionKey(fwmark, address, port), { active: activeConnections, inactive: inactiveConnections });
       }
     }
   } catch {

@@ -7,6 +7,7 @@ import { afterLinkChanges } from './link/consequences.js';
 import { stageIndexOf } from './order.js';
 import type { PlacePair } from './reconciler.js';
 import { reconcilers, type KernelChange } from './reconcilers.js';
+import { haveSameLinks, withoutShared, type PlanParts } from './shared-parts.js';
 import { emptyState, stateOfPlan, type PlaceState } from './state.js';
 
 /** What must change for the states to become the plan's. A place that is observed but not planned should hold nothing of ours. */
@@ -23,9 +24,22 @@ export function differenceOf(places: readonly PlacePlan[], states: readonly Plac
   return inOrderOfApplication(changes);
 }
 
-/** What a new plan changes, if the kernel still holds what the old one said. */
+/**
+ * What a new plan changes, if the kernel still holds what the old one said. Costs what is not shared: objects that both
+ * plans hold (the very objects, not equal ones) are passed over.
+ */
 export function differenceOfPlans(previous: NodePlan, next: NodePlan): KernelChange[] {
-  return differenceOf(next.places, previous.places.map(stateOfPlan));
+  const whole: PlanParts = { previous: previous.places, next: next.places };
+  const parts = touchesLinks(whole) ? whole : withoutShared(whole);
+  return differenceOf(parts.next, parts.previous.map(stateOfPlan));
+}
+
+/** A link that is made again or gets another address takes along what is on it: then everything is compared. */
+function touchesLinks(whole: PlanParts): boolean {
+  if (haveSameLinks(whole)) return false;
+  const observed = new Map(whole.previous.map((plan) => [plan.place, stateOfPlan(placePlan({ place: plan.place, namespace: plan.namespace, links: plan.links }))]));
+  const changes = reconcilers.link.diff(whole.next.map((desired) => ({ desired, observed: observed.get(desired.place) ?? emptyState(desired.place) })));
+  return changes.some(({ work }) => work.type === 'settings' || (work.type === 'make-veth' ? work.replaces.length > 0 : work.type !== 'delete' && work.replaces));
 }
 
 /** Additions and changes by stage, then removals by stage backwards. */
@@ -33,4 +47,3 @@ export function inOrderOfApplication<C extends KernelChange>(changes: readonly C
   const position = (change: C): number => (change.action === 'remove' ? 1_000 - stageIndexOf(change) : stageIndexOf(change));
   return [...changes].sort((a, b) => position(a) - position(b));
 }
-

@@ -21,6 +21,7 @@ import { Machine, type Location, type MachineOptions } from './machine.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
 import { belongsTo, closedMarks, goesDown, stages, type Stage } from './order.js';
 import { PeerProbe } from './peer-probe.js';
+import { mostPlaceholders } from './file-limit.js';
 import { portsHeldByOthers } from './ports-held-by-others.js';
 import type { Outcome } from './reconciler.js';
 import { reconcilers, type ChangeByKind, type KernelChange } from './reconcilers.js';
@@ -44,6 +45,7 @@ export interface ApplyResult {
 export class Engine {
   /** `uname -r`. */
   readonly release = release();
+  readonly mostPlaceholders = mostPlaceholders();
   private readonly watcher: Watcher;
   /** Namespaces of the tasks that plans had: what they were then. */
   private readonly taskNamespaces = new Map<Place, { readonly location: Location; readonly inode: number }>();
@@ -74,7 +76,8 @@ export class Engine {
 
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
   portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string> {
-    return portsHeldByOthers(this.machine.host, ports);
+    // What this process holds nobody else listens on.
+    return portsHeldByOthers(this.machine.host, ports.filter((port) => !this.machine.heldPorts.has(port)));
   }
 
   /** What must change for the kernel to hold what the plan says, in the order of application. Changes nothing. */
@@ -98,13 +101,13 @@ export class Engine {
   /** Applies as much as can be applied; changes are those of `difference` (or some of them) for the same plan. */
   async apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult> {
     return await this.pass(plan, async (places) => {
-      const outcomes: Outcome[] = [];
+      let outcomes: readonly Outcome[] = [];
       const todo = (changes as readonly KernelChange[]).filter((change) => !isUnreadable(change));
       const closed = closedMarks(plan);
       const down = todo.filter((change) => goesDown(change, closed));
       const up = todo.filter((change) => !goesDown(change, closed));
-      for (const stage of stages) outcomes.push(...(await this.applyStage(stage, up, false)));
-      for (const stage of [...stages].reverse()) outcomes.push(...(await this.applyStage(stage, down, true)));
+      for (const stage of stages) outcomes = outcomes.concat(await this.applyStage(stage, up, false));
+      for (const stage of [...stages].reverse()) outcomes = outcomes.concat(await this.applyStage(stage, down, true));
       this.watcher.renew();
       return this.resultOf(places, outcomes, changes.filter(isUnreadable));
     });
@@ -125,9 +128,9 @@ export class Engine {
     }
   }
 
-  /** By `<fwmark> <address>:<port>`. Empty where there is no sandbox yet. */
-  connections(): ReadonlyMap<string, ConnectionCount> {
-    return connectionCounts(this.machine.open('sandbox'));
+  /** By `<fwmark> <address>:<port>`; of some virtual services only, or of all. Empty where there is no sandbox yet. */
+  connections(fwmarks?: readonly number[]): ReadonlyMap<string, ConnectionCount> {
+    return connectionCounts(this.machine.open('sandbox'), fwmarks);
   }
 
   /** What IPVS has counted, read once. Empty where there is no sandbox yet. */

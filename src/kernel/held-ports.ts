@@ -5,7 +5,12 @@ import type { Placeholder } from '../plan/objects.js';
 export class HeldPorts {
   private readonly holders = new Map<string, PortHolder>();
 
-  constructor(private readonly host: NetworkNamespace) {}
+  /** `host`: left out where it is this process's own namespace, which need not be entered ten thousand times. */
+  constructor(private readonly host?: NetworkNamespace) {}
+
+  has({ protocol, port }: Placeholder): boolean {
+    return this.holders.has(`${protocol}/${port}`);
+  }
 
   list(): Placeholder[] {
     return [...this.holders.values()].map(({ protocol, port }) => ({ protocol, port }));

@@ -9,9 +9,9 @@ import {
   type ServiceKey,
 } from '../../native/index.js';
 import type { PlacePlan } from '../plan/node-plan.js';
-import type { Destination, IpvsTimeouts, VirtualService } from '../plan/objects.js';
+import type { Destination, IpvsTimeouts, Place, VirtualService } from '../plan/objects.js';
 import { portOfFwmark } from '../plan/fwmark.js';
-import { outcomeOf } from './batch.js';
+import { changesAtOnce, outcomeOf } from './batch.js';
 import type { Action, Change } from './change.js';
 import type { OpenPlace } from './machine.js';
 import { applying, observing, type Outcome, type PlacePair, type Reconciler } from './reconciler.js';
@@ -84,9 +84,7 @@ function diffIpvs({ desired, observed }: PlacePair): IpvsChange[] {
     else if (existing.odd === true || describeSettings(service) !== describeSettings(existing)) {
       changes.push(change('change', name, `virtual service ${name} ${describeSettings(service)} (was ${describeSettings(existing)}${existing.odd === true ? ' and flags' : ''})`, subject));
     }
-    changes.push(...diffDestinations(key, service.destinations, existing?.destinations ?? []).map(([action, text, destination]) =>
-      change(action, `${name} ${destination.address}:${destination.port}`, text, { type: 'destination', service: key, destination }),
-    ));
+    for (const one of diffDestinations(desired.place, key, service.destinations, existing?.destinations ?? [])) changes.push(one);
   }
   for (const [name, { key }] of found) {
     changes.push(change('remove', name, `virtual service ${name}`, { type: 'service', service: key, settings: null }));
@@ -94,21 +92,43 @@ function diffIpvs({ desired, observed }: PlacePair): IpvsChange[] {
   return changes;
 }
 
-function diffDestinations(service: ServiceKey, desired: readonly Destination[], observed: readonly ObservedDestination[]): [Action, string, Destination][] {
-  const name = nameOf(service);
+function diffDestinations(place: Place, service: ServiceKey, desired: readonly Destination[], observed: readonly ObservedDestination[]): DestinationChange[] {
   const endpoint = ({ address, port }: Destination): string => `${address}:${port}`;
   const found = new Map(observed.map((destination) => [endpoint(destination), destination]));
-  const changes: [Action, string, Destination][] = [];
+  const changes: DestinationChange[] = [];
   for (const destination of desired) {
-    const existing = found.get(endpoint(destination));
-    found.delete(endpoint(destination));
-    const text = `destination ${endpoint(destination)} of ${name} weight`;
-    if (existing === undefined) changes.push(['add', `${text} ${destination.weight}`, destination]);
-    else if (existing.weight !== destination.weight) changes.push(['change', `${text} ${existing.weight} → ${destination.weight}`, destination]);
-    else if (existing.odd === true) changes.push(['change', `${text} ${destination.weight} (forwarding or thresholds were changed)`, destination]);
+    const key = endpoint(destination);
+    const existing = found.get(key);
+    found.delete(key);
+    if (existing === undefined) changes.push(new DestinationChange(place, 'add', service, destination));
+    else if (existing.weight !== destination.weight || existing.odd === true) changes.push(new DestinationChange(place, 'change', service, destination, existing));
   }
-  for (const destination of found.values()) changes.push(['remove', `destination ${endpoint(destination)} of ${name}`, destination]);
+  for (const destination of found.values()) changes.push(new DestinationChange(place, 'remove', service, destination));
   return changes;
+}
+
+/** Its words are made when they are asked for, as those of all changes that come by the thousand. */
+class DestinationChange implements IpvsChange {
+  readonly kind = 'ipvs';
+  readonly device = null;
+  readonly subject: Extract<IpvsSubject, { readonly type: 'destination' }>;
+
+  constructor(readonly place: Place, readonly action: Action, service: ServiceKey, destination: Destination, private readonly before?: ObservedDestination) {
+    this.subject = { type: 'destination', service, destination };
+  }
+
+  get key(): string {
+    const { service, destination: { address, port } } = this.subject;
+    return `${nameOf(service)} ${address}:${port}`;
+  }
+
+  get summary(): string {
+    const { service, destination: { address, port, weight } } = this.subject;
+    const text = `destination ${address}:${port} of ${nameOf(service)}`;
+    if (this.action === 'remove') return text;
+    if (this.before === undefined) return `${text} weight ${weight}`;
+    return this.before.weight === weight ? `${text} weight ${weight} (forwarding or thresholds were changed)` : `${text} weight ${this.before.weight} → ${weight}`;
+  }
 }
 
 /** Services first, then their destinations, then removals: few sends whatever the number of changes. Waits for nothing. */
@@ -116,13 +136,20 @@ export function applyIpvs(open: OpenPlace, changes: readonly IpvsChange[]): Outc
   const ipvs = open.ipvs();
   const outcomes: Outcome[] = [];
   const step = <T>(select: (change: IpvsChange) => T | undefined, send: (items: T[]) => readonly NetlinkResult[]): void => {
-    const selected = changes.flatMap((change) => {
+    const selected: { readonly change: IpvsChange; readonly item: T }[] = [];
+    const flush = (): void => {
+      if (selected.length === 0) return;
+      const results = send(selected.map(({ item }) => item));
+      selected.forEach(({ change }, index) => outcomes.push(outcomeOf(change, results.slice(index, index + 1))));
+      selected.length = 0;
+    };
+    for (const change of changes) {
       const item = select(change);
-      return item === undefined ? [] : [{ change, item }];
-    });
-    if (selected.length === 0) return;
-    const results = send(selected.map(({ item }) => item));
-    outcomes.push(...selected.map(({ change }, index) => outcomeOf(change, results.slice(index, index + 1))));
+      if (item === undefined) continue;
+      selected.push({ change, item });
+      if (selected.length === changesAtOnce) flush();
+    }
+    flush();
   };
 
   step(

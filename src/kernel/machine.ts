@@ -90,7 +90,7 @@ export class Machine {
     readonly host: NetworkNamespace,
     private readonly ownsHost: boolean,
   ) {
-    this.heldPorts = new HeldPorts(host);
+    this.heldPorts = new HeldPorts(ownsHost ? undefined : host);
   }
 
   static async create(options: MachineOptions): Promise<Machine> {

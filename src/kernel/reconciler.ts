@@ -72,9 +72,10 @@ export function applying<C extends KernelChange>(write: (open: OpenPlace, change
     const outcomes: Outcome[] = [];
     for (const [place, ofPlace] of groupBy(changes, (change) => change.place)) {
       try {
-        outcomes.push(...(await write(machine.require(place), ofPlace, machine, options.teardown)));
+        // One by one: a call takes only so many arguments.
+        for (const outcome of await write(machine.require(place), ofPlace, machine, options.teardown)) outcomes.push(outcome);
       } catch (error) {
-        outcomes.push(...ofPlace.map((change) => ({ change, error: asError(error) })));
+        for (const change of ofPlace) outcomes.push({ change, error: asError(error) });
       }
     }
     return outcomes;
@@ -92,6 +93,32 @@ export interface ObjectKind<Desired, Observed> {
   deviceOf?(object: Desired | Observed): string | null;
 }
 
+/** Its words are made when they are asked for: of a hundred thousand changes nobody reads them. */
+class ListedChange<K extends Kind, Desired, Observed> implements ObjectChange<K, Desired, Observed> {
+  constructor(
+    readonly kind: K,
+    readonly place: Place,
+    readonly action: Action,
+    readonly desired: Desired | null,
+    readonly observed: Observed | null,
+    private readonly objects: ObjectKind<Desired, Observed>,
+  ) {}
+
+  get key(): string {
+    return this.objects.keyOf(objectOf(this));
+  }
+
+  get summary(): string {
+    const text = this.objects.describe(objectOf(this));
+    const detail = this.desired !== null && this.observed !== null ? this.objects.difference?.(this.desired, this.observed) : undefined;
+    return detail === undefined ? text : `${text} ${detail}`;
+  }
+
+  get device(): string | null {
+    return this.objects.deviceOf?.(objectOf(this)) ?? null;
+  }
+}
+
 /** Desired and observed objects of one place, compared by key. */
 export function diffObjects<K extends Kind, Desired, Observed>(
   kind: K,
@@ -100,20 +127,8 @@ export function diffObjects<K extends Kind, Desired, Observed>(
   desired: readonly Desired[],
   observed: readonly Observed[],
 ): ObjectChange<K, Desired, Observed>[] {
-  const change = (action: Action, wanted: Desired | null, found: Observed | null): ObjectChange<K, Desired, Observed> => {
-    const object = (wanted ?? found) as Desired | Observed;
-    const detail = wanted !== null && found !== null ? objects.difference?.(wanted, found) : undefined;
-    return {
-      kind,
-      place,
-      action,
-      key: objects.keyOf(object),
-      summary: detail === undefined ? objects.describe(object) : `${objects.describe(object)} ${detail}`,
-      desired: wanted,
-      observed: found,
-      device: objects.deviceOf?.(object) ?? null,
-    };
-  };
+  const change = (action: Action, wanted: Desired | null, found: Observed | null): ObjectChange<K, Desired, Observed> =>
+    new ListedChange(kind, place, action, wanted, found, objects);
 
   const wanted = new Map(desired.map((object) => [objects.keyOf(object), object]));
   const found = new Map<string, Observed>();

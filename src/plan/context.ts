@@ -24,4 +24,6 @@ export interface PlanContext {
   readonly unreachedTasks: ReadonlySet<string>;
   /** `protocol/number` → the program that listens there and is neither dockerd nor us. */
   readonly portsHeldByOthers: ReadonlyMap<string, string>;
+  /** How many ports this process can hold by a placeholder socket; left out: any number. */
+  readonly mostPlaceholders?: number;
 }

@@ -16,10 +16,11 @@ import { fabricGateway, fabricGatewayMac, macOf, routerAddress, routerAddresses 
 import type { PlanContext } from './context.js';
 import { anyFabricTaskDevice, fabricPeerDevice, fabricSandboxDevice, fabricTaskDevice, sandboxFabricDevice, taskDevice, vxlan } from './devices.js';
 import type { IptablesPlan, RuleWords } from './iptables.js';
+import type { PlanMemory } from './memory.js';
 import type { PlacePlan } from './node-plan.js';
-import type { VxlanLink } from './objects.js';
+import type { Route, VethLink, VxlanLink } from './objects.js';
 import type { Peer } from './peers.js';
-import { mainTable, placePlan, routerSysctls } from './place.js';
+import { deviceSysctls, mainTable, placePlan, routerSysctls } from './place.js';
 import type { PlannedPort } from './ports.js';
 import * as rules from './rules.js';
 import { taskMac } from './task.js';
@@ -43,32 +44,45 @@ export function fabricMtu({ underlayMtu }: PlanContext): number {
   return underlayMtu - vxlan.overhead;
 }
 
-export function planFabric(context: PlanContext, node: ClusterNode, tasks: FabricTasks, peers: readonly Peer[], ports: readonly PlannedPort[]): PlacePlan {
+/** `ports`: of those that lead to the same port of the same tasks, one. */
+export function planFabric(memory: PlanMemory, context: PlanContext, node: ClusterNode, tasks: FabricTasks, peers: readonly Peer[], ports: readonly PlannedPort[]): PlacePlan {
   const mtu = fabricMtu(context);
   const router = routerAddress(node.address);
-  const devices = tasks.local.map((task) => fabricTaskDevice(task.id));
-  const peerById = new Map(peers.map((peer) => [peer.id, peer]));
+  const { local } = tasks;
+  const ownDevices = memory.value('fabric devices', [node, mtu, peers], () => fabricDevices(node, router, mtu, peers));
   return placePlan({
     place: 'fabric',
     namespace: { path: `/run/netns/${context.settings.names.fabric}`, named: true },
+    links: memory.join('fabric links', ownDevices.links, memory.map('cables', local, [mtu], (task) => cableTo(task, mtu))),
+    // The fabric needs an address to send ICMP errors from ("fragmentation needed").
+    addresses: ownDevices.addresses,
+    neighbours: memory.join(
+      'fabric neighbours',
+      ownDevices.neighbours,
+      memory.map('local neighbours', local, [], (task) => ({ device: fabricTaskDevice(task.id), address: task.identity.address, mac: taskMac(task) })),
+    ),
+    forwarding: ownDevices.forwarding,
+    routes: memory.join('fabric routes', ownDevices.routes, ...routesToTasks(memory, tasks, peers)),
+    rules: ownDevices.rules,
+    sysctls: memory.join('fabric sysctls', ownDevices.sysctls, memory.flatMap('cable sysctls', local, [], (task) => deviceSysctls(fabricTaskDevice(task.id)))),
+    iptables: planFabricRules(memory, node.id, router, local, peers, ports),
+  });
+}
+
+type FabricDevices = Pick<PlacePlan, 'links' | 'addresses' | 'neighbours' | 'forwarding' | 'routes' | 'rules' | 'sysctls'>;
+
+/** All that is there whatever tasks there are. */
+function fabricDevices(node: ClusterNode, router: Ipv4Address, mtu: number, peers: readonly Peer[]): FabricDevices {
+  const hasPeers = peers.length > 0;
+  return {
     links: [
       { kind: 'veth', name: fabricSandboxDevice, mac: fabricGatewayMac, mtu, peer: { place: 'sandbox', name: sandboxFabricDevice }, owner: true },
-      ...(peers.length === 0 ? [] : [vxlanOf(node, router, mtu)]),
-      ...tasks.local.map((task) => ({
-        kind: 'veth' as const,
-        name: fabricTaskDevice(task.id),
-        mac: fabricGatewayMac,
-        mtu,
-        peer: { place: `task:${task.id}` as const, name: taskDevice },
-        owner: true,
-      })),
+      ...(hasPeers ? [vxlanOf(node, router, mtu)] : []),
     ],
-    // The fabric needs an address to send ICMP errors from ("fragmentation needed").
     addresses: [{ device: 'lo', address: fabricGateway, prefixLength: 32 }],
     neighbours: [
       { device: fabricSandboxDevice, address: router, mac: macOf(router, 'sandbox') },
       ...peers.map((peer) => ({ device: fabricPeerDevice, address: peer.router, mac: peer.mac })),
-      ...tasks.local.map((task) => ({ device: fabricTaskDevice(task.id), address: task.identity.address, mac: taskMac(task) })),
     ],
     forwarding: peers.map((peer) => ({ device: fabricPeerDevice, mac: peer.mac, destination: peer.address })),
     routes: [
@@ -78,33 +92,42 @@ export function planFabric(context: PlanContext, node: ClusterNode, tasks: Fabri
         { destination: `${peer.router}/32`, table: mainTable, device: fabricPeerDevice },
         { destination: '0.0.0.0/0', table: peer.number, device: fabricPeerDevice, via: peer.router, onlink: true },
       ]),
-      ...tasks.local.map((task) => ({ destination: `${task.identity.address}/32`, table: mainTable, device: fabricTaskDevice(task.id) })),
-      ...tasks.remote.flatMap((task) => {
-        const peer = peerById.get(task.nodeId);
-        return peer === undefined ? [] : [{ destination: `${task.identity.address}/32`, table: mainTable, device: fabricPeerDevice, via: peer.router, onlink: true }];
-      }),
     ],
     rules: peers.map((peer) => ({ priority: peerRulePriority, mark: { value: peer.number, mask: numberMask }, table: peer.number })),
-    sysctls: routerSysctls([fabricSandboxDevice, ...(peers.length === 0 ? [] : [fabricPeerDevice]), ...devices]),
-    iptables: planFabricRules(router, tasks.local, peers, ports),
-  });
+    sysctls: routerSysctls([fabricSandboxDevice, ...(hasPeers ? [fabricPeerDevice] : [])]),
+  };
+}
+
+function cableTo(task: Task, mtu: number): VethLink {
+  return { kind: 'veth', name: fabricTaskDevice(task.id), mac: fabricGatewayMac, mtu, peer: { place: `task:${task.id}`, name: taskDevice }, owner: true };
+}
+
+function routesToTasks(memory: PlanMemory, { local, remote }: FabricTasks, peers: readonly Peer[]): (readonly Route[])[] {
+  const peerById = memory.value('peers by id', [peers], () => new Map(peers.map((peer) => [peer.id, peer])));
+  return [
+    memory.map('routes to local tasks', local, [], (task) => ({ destination: `${task.identity.address}/32`, table: mainTable, device: fabricTaskDevice(task.id) })),
+    memory.flatMap('routes to remote tasks', remote, [peerById], (task) => {
+      const peer = peerById.get(task.nodeId);
+      return peer === undefined ? [] : [{ destination: `${task.identity.address}/32`, table: mainTable, device: fabricPeerDevice, via: peer.router, onlink: true }];
+    }),
+  ];
 }
 
 function vxlanOf(node: ClusterNode, router: Ipv4Address, mtu: number): VxlanLink {
   return { kind: 'vxlan', name: fabricPeerDevice, mac: macOf(router, 'vxlan'), mtu, id: vxlan.id, port: vxlan.port, local: node.address, underlay: 'host' };
 }
 
-function planFabricRules(router: Ipv4Address, local: readonly Task[], peers: readonly Peer[], ports: readonly PlannedPort[]): IptablesPlan {
+function planFabricRules(memory: PlanMemory, nodeId: string, router: Ipv4Address, local: readonly Task[], peers: readonly Peer[], ports: readonly PlannedPort[]): IptablesPlan {
   const hasPeers = peers.length > 0;
   // What is addressed to a task of this node is a request. A peer's replies are addressed to clients; they stay in the
   // connection that this node's sandbox began.
-  const requests = hasPeers ? local.map((task) => rules.sortOutPeers(fabricPeerDevice, task.identity.address, peersChain)) : [];
-  const marks = hasPeers ? [rules.sortOutNewFromPeers(fabricPeerDevice, peersChain), rules.restorePeer(anyFabricTaskDevice, numberMask)] : [];
-  const localIds = new Set(local.map(({ id }) => id));
-  return {
+  const requests = memory.flatMap('requests', local, [hasPeers], (task) => (hasPeers ? [rules.sortOutPeers(fabricPeerDevice, task.identity.address, peersChain)] : []));
+  const admissions = memory.flatMap('admissions', ports, [nodeId, hasPeers], (port) => admissionsOf(port, nodeId, hasPeers));
+  const known = memory.value('fabric known', [router, peers], () => [rules.acceptKnown(), ...(hasPeers ? probes(router, peers) : [])]);
+  return memory.value('fabric rules', [router, peers, requests, known, admissions], () => ({
     chains: [
       { table: 'raw', chain: 'PREROUTING', policy: 'ACCEPT', rules: requests },
-      { table: 'mangle', chain: 'PREROUTING', policy: 'ACCEPT', rules: marks },
+      { table: 'mangle', chain: 'PREROUTING', policy: 'ACCEPT', rules: hasPeers ? [rules.sortOutNewFromPeers(fabricPeerDevice, peersChain), rules.restorePeer(anyFabricTaskDevice, numberMask)] : [] },
       ...(hasPeers
         ? [
             { table: 'raw' as const, chain: peersChain, rules: peers.map((peer) => rules.zoneOfPeer(peer.mac, peer.number)) },
@@ -112,18 +135,13 @@ function planFabricRules(router: Ipv4Address, local: readonly Task[], peers: rea
           ]
         : []),
       { table: 'filter', chain: 'INPUT', policy: 'DROP', rules: [] },
-      {
-        table: 'filter',
-        chain: 'FORWARD',
-        policy: 'DROP',
-        rules: [rules.acceptKnown(), ...(hasPeers ? probes(router, peers) : []), ...ports.flatMap((port) => admissions(port, localIds, hasPeers))],
-      },
+      { table: 'filter', chain: 'FORWARD', policy: 'DROP', rules: memory.join('forwarding', known, admissions) },
       { table: 'filter', chain: 'OUTPUT', policy: 'DROP', rules: [rules.acceptKnown()] },
       // Without a nat table connection tracking can't pick another source port when one client port meets a task twice.
       { table: 'nat', chain: 'PREROUTING', policy: 'ACCEPT', rules: [] },
     ],
     guests: [],
-  };
+  }));
 }
 
 /** Nodes ask each other's sandboxes and tasks whether they are there, on the way that traffic takes. */
@@ -135,9 +153,9 @@ function probes(router: Ipv4Address, peers: readonly Peer[]): RuleWords[] {
   ];
 }
 
-function admissions(port: PlannedPort, local: ReadonlySet<string>, hasPeers: boolean): RuleWords[] {
+function admissionsOf(port: PlannedPort, nodeId: string, hasPeers: boolean): RuleWords[] {
   return port.backends.flatMap((backend) => {
-    if (!local.has(backend.taskId)) return [rules.admit(fabricSandboxDevice, backend.address, fabricPeerDevice, port.protocol, backend.port)];
+    if (backend.nodeId !== nodeId) return [rules.admit(fabricSandboxDevice, backend.address, fabricPeerDevice, port.protocol, backend.port)];
     const device = fabricTaskDevice(backend.taskId);
     return [
       rules.admit(fabricSandboxDevice, backend.address, device, port.protocol, backend.port),

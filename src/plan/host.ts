@@ -4,30 +4,57 @@
  * client ─▶ nat PREROUTING (or OUTPUT for the node's own) ─▶ MESH-INGRESS: DNAT ─▶ filter FORWARD ─▶ MESH-INGRESS:
  * accept ─▶ mesh_gwbridge
  */
+import type { Condition } from '../cluster/condition.js';
+import type { PublishedPort } from '../cluster/state.js';
 import { hostOf, macOf, prefixLengthOf } from './addresses.js';
 import type { PlanContext } from './context.js';
 import { hostGatewayPort, sandboxGatewayDevice, vxlan } from './devices.js';
-import type { IptablesPlan } from './iptables.js';
+import type { IptablesPlan, RuleWords } from './iptables.js';
+import type { PlanMemory } from './memory.js';
 import type { PlacePlan } from './node-plan.js';
+import type { Placeholder } from './objects.js';
 import type { Peer } from './peers.js';
 import { placePlan } from './place.js';
-import type { PlannedPort } from './ports.js';
 import * as rules from './rules.js';
 
-export function planHost(context: PlanContext, peers: readonly Peer[], planned: readonly PlannedPort[]): PlacePlan {
-  const ports = planned.filter((port) => port.accepting);
-  const { names, gatewaySubnet } = context.settings;
-  const gateway = hostOf(gatewaySubnet, 1);
-  return placePlan({
+/** `ports`: those that take connections. */
+export function planHost(memory: PlanMemory, context: PlanContext, peers: readonly Peer[], ports: readonly PublishedPort[]): PlacePlan {
+  const placeholders = placeholdersOf(memory, ports);
+    return placePlan({
     place: 'host',
     namespace: null,
+    ...memory.value('host devices', [context.settings, context.underlayMtu], () => hostDevices(context)),
+    iptables: planHostRules(memory, context, peers, ports),
+    // dockerd holds the ports that it publishes itself; taking them first would keep it from doing so.
+    placeholders: memory.value('held placeholders', [placeholders, context.mostPlaceholders], () => placeholders.slice(0, context.mostPlaceholders)),
+  });
+}
+
+function placeholdersOf(memory: PlanMemory, ports: readonly PublishedPort[]): readonly Placeholder[] {
+  return memory.flatMap('placeholders', ports, [], ({ publishedBy, protocol, published: port }) => (publishedBy === 'swarm' ? [] : [{ protocol, port }]));
+}
+
+/** Ports that this process can't hold are served all the same. */
+export function placeholderConditions(memory: PlanMemory, context: PlanContext, ports: readonly PublishedPort[]): readonly Condition[] {
+  const { nodeId, mostPlaceholders } = context;
+  const wanted = placeholdersOf(memory, ports).length;
+  return memory.value('placeholder conditions', [wanted, mostPlaceholders, nodeId], () => mostPlaceholders === undefined || wanted <= mostPlaceholders ? [] : [{
+    reason: 'PlaceholdersShort',
+    object: { kind: 'node', id: nodeId, name: nodeId },
+    message: `${wanted - mostPlaceholders} of ${wanted} published ports are served but not held by a socket, so that another program could take them: the controller may open too few files; raise LimitNOFILE (systemd), ulimits (compose) or \`ulimit -n\``,
+  }]);
+}
+
+function hostDevices({ settings: { names, gatewaySubnet }, underlayMtu: mtu }: PlanContext): Pick<PlacePlan, 'links' | 'addresses' | 'sysctls'> {
+  const gateway = hostOf(gatewaySubnet, 1);
+  return {
     links: [
-      { kind: 'bridge', name: names.gatewayBridge, mac: macOf(gateway, 'bridge'), mtu: context.underlayMtu },
+      { kind: 'bridge', name: names.gatewayBridge, mac: macOf(gateway, 'bridge'), mtu },
       {
         kind: 'veth',
         name: hostGatewayPort,
         mac: macOf(gateway, 'sandbox'),
-        mtu: context.underlayMtu,
+        mtu,
         master: names.gatewayBridge,
         peer: { place: 'sandbox', name: sandboxGatewayDevice },
         owner: true,
@@ -39,34 +66,25 @@ export function planHost(context: PlanContext, peers: readonly Peer[], planned: 
       { path: `net/ipv4/conf/${names.gatewayBridge}/route_localnet`, value: '1' },
       { path: `net/ipv6/conf/${names.gatewayBridge}/disable_ipv6`, value: '1', optional: true },
     ],
-    iptables: planHostRules(context, peers, ports),
-    // dockerd holds the ports that it publishes itself; taking them first would keep it from doing so.
-    placeholders: ports
-      .filter((port) => port.spec.publishedBy !== 'swarm')
-      .map((port) => ({ protocol: port.protocol, port: port.published })),
-  });
+  };
 }
 
-function planHostRules(context: PlanContext, peers: readonly Peer[], ports: readonly PlannedPort[]): IptablesPlan {
-  const { names, gatewaySubnet } = context.settings;
+/** The end of our chains: what is none of ours goes on. */
+const leave: readonly RuleWords[] = [rules.jump('RETURN')];
+
+function planHostRules(memory: PlanMemory, { settings: { names, gatewaySubnet } }: PlanContext, peers: readonly Peer[], ports: readonly PublishedPort[]): IptablesPlan {
   const { chain, gatewayBridge } = names;
   const sandbox = hostOf(gatewaySubnet, 2);
-  return {
+  const publications = memory.map('publications', ports, [sandbox], ({ protocol, published }) => rules.publish(protocol, published, sandbox));
+  const acceptances = memory.map('acceptances', ports, [sandbox, gatewayBridge], ({ protocol, published }) => rules.acceptNewToSandbox(protocol, published, sandbox, gatewayBridge));
+  const known = memory.value('known connections', [sandbox, gatewayBridge], () => [rules.acceptKnownToSandbox(sandbox, gatewayBridge), rules.acceptKnownFromSandbox(sandbox, gatewayBridge)]);
+  return memory.value('host rules', [publications, acceptances, known, peers, chain, gatewayBridge], () => ({
     chains: [
-      {
-        table: 'nat',
-        chain,
-        rules: [...ports.map((port) => rules.publish(port.protocol, port.published, sandbox)), rules.jump('RETURN')],
-      },
+      { table: 'nat', chain, rules: memory.join('nat chain', publications, leave) },
       {
         table: 'filter',
         chain,
-        rules: [
-          rules.acceptKnownToSandbox(sandbox, gatewayBridge),
-          rules.acceptKnownFromSandbox(sandbox, gatewayBridge),
-          ...ports.map((port) => rules.acceptNewToSandbox(port.protocol, port.published, sandbox, gatewayBridge)),
-          rules.jump('RETURN'),
-        ],
+        rules: memory.join('filter chain', known, acceptances, leave),
       },
       // VXLAN knows no passwords: only who is a peer may speak it to the fabric.
       { table: 'filter', chain: peersChainOf(chain), rules: [...peers.map((peer) => rules.letPeer(peer.address)), rules.jump('DROP')] },
@@ -79,7 +97,7 @@ function planHostRules(context: PlanContext, peers: readonly Peer[], ports: read
       { table: 'filter', chain: 'INPUT', placement: 'first', rule: rules.sortOutVxlan(vxlan.port, peersChainOf(chain)) },
       { table: 'filter', chain: 'INPUT', placement: 'first', rule: rules.dropMartians(gatewayBridge) },
     ],
-  };
+  }));
 }
 
 /** The chain that VXLAN from elsewhere passes, named after ours. */

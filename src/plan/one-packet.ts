@@ -18,32 +18,50 @@ import type { Ipv4Address } from '../cluster/state.js';
 import { ipv4ToNumber } from './addresses.js';
 import { sandboxFabricDevice, sandboxGatewayDevice } from './devices.js';
 import { portKey } from './fwmark.js';
-import type { OwnedChain } from './iptables.js';
+import type { OwnedChain, RuleWords } from './iptables.js';
+import type { PlanMemory } from './memory.js';
 import type { Backend } from './node-plan.js';
 import type { PlannedPort } from './ports.js';
 import * as rules from './rules.js';
 
+const none: readonly Condition[] = [];
+
 /** Says of each port whether its datagrams are scheduled one by one, and why not where that was asked for. */
-export function decideOnePacket(ports: readonly PlannedPort[]): { readonly ports: PlannedPort[]; readonly conditions: Condition[] } {
-  const wishes = ports.filter(({ protocol, spec }) => protocol === 'udp' && spec.policy.udp === 'one-packet');
-  const refusals = new Map(wishes.flatMap((port) => {
-    const reason = refusalOf(port, ports);
-    return reason === null ? [] : [[port, reason]];
-  }));
+export function decideOnePacket(memory: PlanMemory, ports: readonly PlannedPort[]): { readonly ports: readonly PlannedPort[]; readonly conditions: readonly Condition[] } {
+  const wishes = memory.filter('one-packet wishes', ports, [], ({ protocol, spec }) => protocol === 'udp' && spec.policy.udp === 'one-packet');
+  if (wishes.length === 0) return { ports, conditions: none };
+  const refusals = memory.value('one-packet refusals', [ports], () => refusalsOf(wishes, ports));
+  const wanted = new Set(wishes);
   return {
-    ports: ports.map((port) => ({ ...port, onePacket: wishes.includes(port) && !refusals.has(port) })),
-    conditions: [...refusals].map(([port, reason]) => ({
+    ports: memory.map('scheduled ports', ports, [], (port, onePacket: boolean) => (onePacket ? { ...port, onePacket } : port), ports.map((port) => wanted.has(port) && !refusals.has(port))),
+    conditions: memory.value('one-packet conditions', [refusals], () => [...refusals].map(([port, reason]) => ({
       reason: 'UnsupportedPolicy',
       object: { kind: 'service', id: port.serviceId, name: port.serviceName },
       message: `${portKey(port.protocol, port.published)}: udp=one-packet ${reason}; udp is balanced by flow`,
-    })),
+    }))),
   };
 }
 
-function refusalOf(port: PlannedPort, ports: readonly PlannedPort[]): string | null {
+function refusalsOf(wishes: readonly PlannedPort[], ports: readonly PlannedPort[]): ReadonlyMap<PlannedPort, string> {
+  const byEndpoint = new Map<string, PlannedPort[]>();
+  for (const port of ports.filter(({ protocol }) => protocol === 'udp')) {
+    for (const endpoint of new Set(port.backends.map(endpointOf))) {
+      const others = byEndpoint.get(endpoint);
+      if (others === undefined) byEndpoint.set(endpoint, [port]);
+      else others.push(port);
+    }
+  }
+  return new Map(wishes.flatMap((port) => {
+    const reason = refusalOf(port, byEndpoint);
+    return reason === null ? [] : [[port, reason]];
+  }));
+}
+
+/** `byEndpoint`: udp's ports. */
+function refusalOf(port: PlannedPort, byEndpoint: ReadonlyMap<string, readonly PlannedPort[]>): string | null {
   if (port.spec.policy.sourceAddress === 'snat') return 'needs the client’s own address to find the way back, and source-ip=snat hides it';
-  const endpoints = new Set(port.backends.map(endpointOf));
-  const other = ports.find((one) => one !== port && one.protocol === 'udp' && one.backends.some((backend) => endpoints.has(endpointOf(backend))));
+  const others = port.backends.flatMap((backend) => byEndpoint.get(endpointOf(backend)) ?? []).filter((other) => other !== port);
+  const [other] = others.sort((a, b) => a.fwmark - b.fwmark);
   return other === undefined ? null : `can’t tell what an answer answers, since ${portKey(other.protocol, other.published)} leads to the same port of the same tasks`;
 }
 
@@ -52,18 +70,16 @@ function endpointOf({ address, port }: Backend): string {
 }
 
 /** None where nobody asks for it: a raw table costs every packet a look. */
-export function replyZones(ports: readonly PlannedPort[]): OwnedChain[] {
-  const zones = answering(ports).map(({ backend }) => rules.zoneOfReplies(sandboxFabricDevice, backend.address, backend.port, zoneOf(backend.address)));
+export function replyZones(memory: PlanMemory, ports: readonly PlannedPort[]): OwnedChain[] {
+  const zones = memory.flatMap('reply zones', ports, [], ({ onePacket, backends }) =>
+    onePacket ? backends.map((backend) => rules.zoneOfReplies(sandboxFabricDevice, backend.address, backend.port, zoneOf(backend.address))) : []);
   return zones.length === 0 ? [] : [{ table: 'raw', chain: 'PREROUTING', policy: 'ACCEPT', rules: zones }];
 }
 
 /** `sandbox`: its address on the gateway bridge, from which the host expects the answers. */
-export function replyTranslations(ports: readonly PlannedPort[], sandbox: Ipv4Address) {
-  return answering(ports).map(({ port, backend }) => rules.translateReply(sandboxGatewayDevice, backend.address, backend.port, sandbox, port.published));
-}
-
-function answering(ports: readonly PlannedPort[]): { readonly port: PlannedPort; readonly backend: Backend }[] {
-  return ports.filter(({ onePacket }) => onePacket).flatMap((port) => port.backends.map((backend) => ({ port, backend })));
+export function replyTranslations(memory: PlanMemory, ports: readonly PlannedPort[], sandbox: Ipv4Address): readonly RuleWords[] {
+  return memory.flatMap('reply translations', ports, [sandbox], ({ onePacket, backends, published }) =>
+    onePacket ? backends.map((backend) => rules.translateReply(sandboxGatewayDevice, backend.address, backend.port, sandbox, published)) : []);
 }
 
 /**

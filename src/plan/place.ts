@@ -2,20 +2,22 @@ import { emptyIptablesPlan } from './iptables.js';
 import type { PlacePlan } from './node-plan.js';
 import type { Sysctl } from './objects.js';
 
+const nothing: readonly never[] = [];
+
 /** A place's plan from the parts that it has; the rest is empty. */
 export function placePlan(parts: Pick<PlacePlan, 'place' | 'namespace'> & Partial<PlacePlan>): PlacePlan {
   return {
-    links: [],
-    addresses: [],
-    neighbours: [],
-    forwarding: [],
-    routes: [],
-    rules: [],
-    sysctls: [],
+    links: nothing,
+    addresses: nothing,
+    neighbours: nothing,
+    forwarding: nothing,
+    routes: nothing,
+    rules: nothing,
+    sysctls: nothing,
     iptables: emptyIptablesPlan,
-    virtualServices: [],
+    virtualServices: nothing,
     ipvsTimeouts: null,
-    placeholders: [],
+    placeholders: nothing,
     ...parts,
   };
 }
@@ -33,10 +35,15 @@ export const mainTable = 254;
 export function routerSysctls(devices: readonly string[]): Sysctl[] {
   return [
     { path: 'net/ipv4/ip_forward', value: '1' },
-    ...['all', 'default', ...devices].flatMap((device) => [
-      { path: `net/ipv4/conf/${device}/rp_filter`, value: '0' },
-      { path: `net/ipv4/conf/${device}/send_redirects`, value: '0' },
-      { path: `net/ipv6/conf/${device}/disable_ipv6`, value: '1', optional: true },
-    ]),
+    ...['all', 'default', ...devices].flatMap(deviceSysctls),
+  ];
+}
+
+/** What `routerSysctls` says of one device. */
+export function deviceSysctls(device: string): Sysctl[] {
+  return [
+    { path: `net/ipv4/conf/${device}/rp_filter`, value: '0' },
+    { path: `net/ipv4/conf/${device}/send_redirects`, value: '0' },
+    { path: `net/ipv6/conf/${device}/disable_ipv6`, value: '1', optional: true },
   ];
 }

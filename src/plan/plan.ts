@@ -2,13 +2,13 @@
 import type { Condition } from '../cluster/condition.js';
 import type { ClusterState, Task } from '../cluster/state.js';
 import { routerAddress } from './addresses.js';
-import type { PlanContext } from './context.js';
+import type { LocalTaskNamespace, PlanContext } from './context.js';
 import { fabricMtu, planFabric } from './fabric.js';
-import { portKey } from './fwmark.js';
-import { planHost } from './host.js';
-import type { NodePlan } from './node-plan.js';
+import { placeholderConditions, planHost } from './host.js';
+import { PlanMemory } from './memory.js';
+import type { NodePlan, PlacePlan, ServedPort } from './node-plan.js';
 import { peersOf } from './peers.js';
-import { planPorts, reachableTasks, type PlannedPort } from './ports.js';
+import { planPorts, reachableTasks } from './ports.js';
 import { planSandbox } from './sandbox.js';
 import { planTask, type TaskPort } from './task.js';
 
@@ -22,53 +22,69 @@ export class UnknownNodeError extends Error {
 
 /** @throws {UnknownNodeError} when the state does not hold the context's node. */
 export function plan(state: ClusterState, context: PlanContext): NodePlan {
-  const node = state.nodes.find(({ id }) => id === context.nodeId);
-  if (node === undefined) {
-    throw new UnknownNodeError(context.nodeId, state.nodes.map(({ name }) => name));
+  return new Planner().plan(state, context);
+}
+
+/**
+ * Plans again and again at the cost of what has changed: what a plan shares with the one before are the same objects,
+ * where state and context share theirs. Still pure: the result is what `plan` gives.
+ */
+export class Planner {
+  private readonly memory = new PlanMemory();
+
+  /** @throws {UnknownNodeError} */
+  plan(state: ClusterState, context: PlanContext): NodePlan {
+    const { memory } = this;
+    const node = state.nodes.find(({ id }) => id === context.nodeId);
+    if (node === undefined) {
+      throw new UnknownNodeError(context.nodeId, state.nodes.map(({ name }) => name));
+    }
+    const { id: nodeId } = node;
+    const router = routerAddress(node.address);
+    const { peers, conditions: collisions } = memory.value('peers', [state.nodes, nodeId], () => peersOf(state, nodeId));
+    const reachable = reachableTasks(memory, state, context, peers);
+    const { ports, firsts, targets, conditions } = planPorts(memory, state, context, reachable);
+    // A task whose service publishes nothing here needs no cable.
+    const tasks = memory.filter('tasks', reachable, [targets], (task) => targets.has(task.serviceId));
+    const accepting = memory.flatMap('accepting', ports, [], ({ accepting: takesConnections, spec }) => (takesConnections ? [spec] : []));
+    const local = memory.filter('local', tasks, [nodeId], (task) => task.nodeId === nodeId);
+    const remote = memory.filter('remote', tasks, [nodeId], (task) => task.nodeId !== nodeId);
+
+    return {
+      nodeId,
+      places: [
+        planHost(memory, context, peers, accepting),
+        planSandbox(memory, context, router, peers, tasks, ports, accepting),
+        planFabric(memory, context, node, { local, remote }, peers, firsts),
+        ...planTasks(memory, context, local, targets),
+      ],
+      ports: memory.map('served', ports, [], ({ spec: _, onePacket: __, ...served }): ServedPort => served),
+      conditions: memory.join('conditions', state.conditions, collisions, conditions, placeholderConditions(memory, context, accepting), taskConditions(memory, state, context)),
+    };
   }
-  const router = routerAddress(node.address);
-  const { peers, conditions: collisions } = peersOf(state, node.id);
-  const reachable = reachableTasks(state, context, peers);
-  const { ports, conditions } = planPorts(state, context, reachable);
-  // A task whose service publishes nothing here needs no cable.
-  const served = new Set(ports.map((port) => port.serviceId));
-  const tasks = reachable.filter((task) => served.has(task.serviceId));
-  const local = tasks.filter((task) => task.nodeId === node.id);
-  const remote = tasks.filter((task) => task.nodeId !== node.id);
-
-  return {
-    nodeId: node.id,
-    places: [
-      planHost(context, peers, ports),
-      planSandbox(context, router, peers, ports),
-      planFabric(context, node, { local, remote }, peers, ports),
-      ...local.flatMap((task) => {
-        const namespace = context.localTasks.get(task.id);
-        return namespace === undefined ? [] : [planTask(task, namespace, targetsOf(task, ports), fabricMtu(context))];
-      }),
-    ],
-    ports: ports.map(({ spec: _, onePacket: __, ...served }) => served),
-    conditions: [...state.conditions, ...collisions, ...conditions, ...taskConditions(state, context)],
-  };
 }
 
-/** What the task listens on for the mesh, each once. */
-function targetsOf(task: Task, ports: readonly PlannedPort[]): TaskPort[] {
-  const targets = new Map(
-    ports.filter(({ serviceId }) => serviceId === task.serviceId).map(({ spec }) => [portKey(spec.protocol, spec.target), spec]),
+function planTasks(memory: PlanMemory, context: PlanContext, local: readonly Task[], targets: ReadonlyMap<string, readonly TaskPort[]>): readonly PlacePlan[] {
+  const mtu = fabricMtu(context);
+  const namespaces = local.map(({ id }) => context.localTasks.get(id));
+  const placed = memory.map('placed tasks', local, [], (task, namespace: LocalTaskNamespace | undefined) => ({ task, namespace }), namespaces);
+  return memory.flatMap(
+    'task places',
+    placed,
+    [mtu],
+    ({ task, namespace }, own: readonly TaskPort[] | undefined) => (namespace === undefined ? [] : [planTask(task, namespace, own ?? [], mtu)]),
+    local.map(({ serviceId }) => targets.get(serviceId)),
   );
-  return [...targets.values()];
 }
 
-/** A local task that should take connections, but whose namespace was not found. */
-function taskConditions(state: ClusterState, context: PlanContext): Condition[] {
-  const publishing = new Set(state.services.filter(({ ports }) => ports.length > 0).map(({ id }) => id));
-  return state.tasks
-    .filter((task) => task.nodeId === context.nodeId && task.weight > 0 && publishing.has(task.serviceId))
-    .filter((task) => !context.localTasks.has(task.id))
-    .map((task) => ({
-      reason: 'TaskUnreachable',
-      object: { kind: 'task', id: task.id, name: task.name },
-      message: `no network namespace on this node holds ${task.identity.address}; packets can't be brought to the task`,
-    }));
+/** Local tasks that should take connections, but whose namespaces were not found. */
+function taskConditions(memory: PlanMemory, { services, tasks }: ClusterState, { nodeId, localTasks }: PlanContext): readonly Condition[] {
+  const publishing = memory.value('publishing', [services], () => new Set(services.filter(({ ports }) => ports.length > 0).map(({ id }) => id)));
+  const lost = memory.filter('lost tasks', tasks, [nodeId, localTasks, publishing], (task) =>
+    task.nodeId === nodeId && task.weight > 0 && publishing.has(task.serviceId) && !localTasks.has(task.id));
+  return memory.map('task conditions', lost, [], (task): Condition => ({
+    reason: 'TaskUnreachable',
+    object: { kind: 'task', id: task.id, name: task.name },
+    message: `no network namespace on this node holds ${task.identity.address}; packets can't be brought to the task`,
+  }));
 }

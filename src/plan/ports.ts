@@ -1,12 +1,17 @@
 /** Which published ports this node serves, and with which backends. */
 import type { Condition } from '../cluster/condition.js';
 import { byCodeUnit } from '../cluster/sorting.js';
-import type { ClusterState, Protocol, PublishedPort, Service, Task } from '../cluster/state.js';
+import type { ClusterState, PublishedPort, Service, Task } from '../cluster/state.js';
+import { isSameList } from '../sharing.js';
 import type { PlanContext } from './context.js';
-import { fwmarkOf, portKey } from './fwmark.js';
-import type { Backend, ServedPort } from './node-plan.js';
+import { fwmarkOf, portKey, type PortKey } from './fwmark.js';
+import type { PlanMemory } from './memory.js';
+import type { ServedPort } from './node-plan.js';
 import { decideOnePacket } from './one-packet.js';
 import type { Peer } from './peers.js';
+import type { TaskPort } from './task.js';
+import { takersOf, type Takers } from './takers.js';
+import { groupByService, type TasksByService } from './tasks-by-service.js';
 
 /** A published port with what the places need of it. */
 export interface PlannedPort extends ServedPort {
@@ -18,110 +23,133 @@ export interface PlannedPort extends ServedPort {
 export interface PlannedPorts {
   /** Sorted by mark: by protocol, then number. */
   readonly ports: readonly PlannedPort[];
+  /** Those of the ports that are the first of their service to lead to a port of its tasks. */
+  readonly firsts: readonly PlannedPort[];
+  /** What the tasks of each served service listen on for the mesh, each once; by service id. */
+  readonly targets: ReadonlyMap<string, readonly TaskPort[]>;
+  readonly conditions: readonly Condition[];
+}
+
+/** A service's wish for a port. */
+export interface Claim {
+  readonly service: Service;
+  readonly port: PublishedPort;
+  readonly key: PortKey;
+  readonly fwmark: number;
+  /** The port that packets carry when they reach a task. */
+  readonly delivered: number;
+}
+
+interface Grants {
+  /** Sorted by mark. */
+  readonly claims: readonly Claim[];
+  /** Of the claims, those that are the first of their service to lead to a port of its tasks. */
+  readonly firsts: ReadonlySet<PublishedPort>;
+  readonly targets: PlannedPorts['targets'];
   readonly conditions: readonly Condition[];
 }
 
 /** Tasks that packets can be brought to: this node's by their cables, the peers' over the fabric. */
-export function reachableTasks(state: ClusterState, context: PlanContext, peers: readonly Peer[]): Task[] {
+export function reachableTasks(memory: PlanMemory, state: ClusterState, { nodeId, localTasks }: PlanContext, peers: readonly Peer[]): readonly Task[] {
   const nodes = new Set(peers.map(({ id }) => id));
-  return state.tasks.filter((task) => (task.nodeId === context.nodeId ? context.localTasks.has(task.id) : nodes.has(task.nodeId)));
+  return memory.filter('reachable', state.tasks, [nodeId, localTasks, peers], (task) => (task.nodeId === nodeId ? localTasks.has(task.id) : nodes.has(task.nodeId)));
 }
 
 /** `reachable`: the tasks that may become real servers. */
-export function planPorts(state: ClusterState, context: PlanContext, reachable: readonly Task[]): PlannedPorts {
-  const reserved = new Set(context.settings.reservedPorts);
-  const tasksByService = groupByService(reachable);
-  const taken = new Map<string, PlannedPort>();
-  const conditions: Condition[] = [];
+export function planPorts(memory: PlanMemory, state: ClusterState, context: PlanContext, reachable: readonly Task[]): PlannedPorts {
+  const { portsHeldByOthers, deadPeers, unreachedTasks, settings: { reservedPorts } } = context;
+  const wishes = memory.flatMap('claims', state.services, [], claimsOf);
+  const { claims, firsts, targets, conditions } = memory.value('grants', [wishes, reservedPorts, portsHeldByOthers], (last: Grants | undefined) => grant(last, wishes, context));
 
-  for (const { service, port } of claims(state.services)) {
-    const key = portKey(port.protocol, port.published);
+  const services = memory.value('tasks by service', [reachable], (last: TasksByService | undefined) => groupByService(last, reachable));
+  const { takers } = memory.value('takers', [claims, services, deadPeers, unreachedTasks], (last: Takers | undefined) => takersOf(last, claims, services, context));
+  const decided = decideOnePacket(memory, memory.map('ports', claims, [], plannedPort, takers));
+  return {
+    ports: decided.ports,
+    firsts: memory.filter('first ports', decided.ports, [firsts], ({ spec }) => firsts.has(spec)),
+    targets,
+    conditions: memory.join('port conditions', conditions, decided.conditions),
+  };
+}
+
+function claimsOf(service: Service): Claim[] {
+  return service.ports.map((port) => ({
+    service,
+    port,
+    key: portKey(port.protocol, port.published),
+    fwmark: fwmarkOf(port.protocol, port.published),
+    delivered: deliveredPort(service, port),
+  }));
+}
+
+function grant(last: Grants | undefined, wishes: readonly Claim[], { settings, portsHeldByOthers }: PlanContext): Grants {
+  const reserved = new Set(settings.reservedPorts);
+  const taken = new Map<PortKey, Claim>();
+  const conditions: Condition[] = [];
+  for (const claim of [...wishes].sort(byPrecedence)) {
+    const { service, key } = claim;
     const refuse = (reason: Condition['reason'], message: string) =>
       conditions.push({ reason, object: { kind: 'service', id: service.id, name: service.name }, message });
 
-    const holder = taken.get(key);
-    const program = context.portsHeldByOthers.get(key);
+    const holder = taken.get(key)?.service;
+    const program = portsHeldByOthers.get(key);
     if (holder !== undefined) {
-      if (holder.serviceId !== service.id && service.removed !== true) refuse('PortTaken', `${key} is published by the older service ${holder.serviceName}; publish another number`);
+      if (holder.id !== service.id && service.removed !== true) refuse('PortTaken', `${key} is published by the older service ${holder.name}; publish another number`);
     } else if (reserved.has(key)) {
       refuse('PortReserved', `${key} is kept for the node itself; publish another number, or take it off the setting reservedPorts`);
     } else if (program !== undefined) {
       refuse('PortConflict', `${program} listens on ${key} of this node; stop it or publish another number`);
     } else {
-      taken.set(key, {
-        spec: port,
-        onePacket: false,
-        protocol: port.protocol,
-        published: port.published,
-        fwmark: fwmarkOf(port.protocol, port.published),
-        accepting: service.removed !== true,
-        serviceId: service.id,
-        serviceName: service.name,
-        backends: takingConnections(tasksByService.get(service.id) ?? [], context, port.protocol).map((task) => backend(task, service, port)),
-      });
+      taken.set(key, claim);
     }
   }
-  const decided = decideOnePacket([...taken.values()].sort((a, b) => a.fwmark - b.fwmark));
-  return { ports: decided.ports, conditions: [...conditions, ...decided.conditions] };
+  const claims = [...taken.values()].sort((a, b) => a.fwmark - b.fwmark);
+  return { claims, firsts: firstsOf(claims), targets: targetsOf(last?.targets, claims), conditions };
 }
 
-/**
- * Every wish for a port, in the order in which wishes are granted: Swarm's own first (dockerd answers there too), then
- * the older service; a service that is gone keeps its ports only while nobody else wants them.
- */
-function claims(services: readonly Service[]): { service: Service; port: PublishedPort }[] {
-  const rank = ({ service, port }: { service: Service; port: PublishedPort }) =>
-    service.removed === true ? 2 : port.publishedBy === 'swarm' ? 0 : 1;
-  return services
-    .flatMap((service) => service.ports.map((port) => ({ service, port })))
-    .sort(
-      (a, b) =>
-        rank(a) - rank(b) || byCodeUnit(a.service.createdAt, b.service.createdAt) || byCodeUnit(a.service.id, b.service.id),
-    );
-}
-
-function takingConnections(tasks: readonly Task[], { deadPeers, unreachedTasks }: PlanContext, protocol: Protocol): readonly Task[] {
-  return sparingUnreached(sparingDeadPeers(tasks, deadPeers, protocol), unreachedTasks);
-}
-
-/** A task to which its own node has not yet laid the cable gets no connections, unless there is nobody else. */
-function sparingUnreached(tasks: readonly Task[], unreached: ReadonlySet<string>): readonly Task[] {
-  if (!tasks.some(({ id, weight }) => weight > 0 && !unreached.has(id))) return tasks;
-  return tasks.map((task) => (unreached.has(task.id) ? { ...task, weight: 0 } : task));
-}
-
-/**
- * Tasks of peers that don't answer get no new connections, unless there is nobody else: to a peer that only seems dead
- * some get through, and nothing better is to be had.
- *
- * Connections that exist keep their real server, and go on if the peer comes back. A UDP flow would keep it too, for as
- * long as its client sends (ip_vs_in() of the kernel reschedules at weight 0 only what opens a connection), and all that
- * time nobody would get its datagrams: so for UDP the real server is taken out, and its flows go on with others at once.
- */
-function sparingDeadPeers(tasks: readonly Task[], deadPeers: ReadonlySet<string>, protocol: Protocol): readonly Task[] {
-  const living = tasks.filter(({ nodeId }) => !deadPeers.has(nodeId));
-  if (living.length === tasks.length || !living.some(({ weight }) => weight > 0)) return tasks;
-  return protocol === 'udp' ? living : tasks.map((task) => (deadPeers.has(task.nodeId) ? { ...task, weight: 0 } : task));
-}
-
-function groupByService(tasks: readonly Task[]): Map<string, Task[]> {
-  const groups = new Map<string, Task[]>();
-  for (const task of tasks) {
-    const group = groups.get(task.serviceId);
-    if (group === undefined) groups.set(task.serviceId, [task]);
-    else group.push(task);
+function firstsOf(claims: readonly Claim[]): ReadonlySet<PublishedPort> {
+  const firsts = new Map<string, PublishedPort>();
+  for (const { service, port, delivered } of claims) {
+    const target = `${service.id} ${port.protocol} ${delivered}`;
+    if (!firsts.has(target)) firsts.set(target, port);
   }
-  return groups;
+  return new Set(firsts.values());
 }
 
-function backend(task: Task, service: Service, port: PublishedPort): Backend {
+function targetsOf(last: PlannedPorts['targets'] | undefined, claims: readonly Claim[]): PlannedPorts['targets'] {
+  const targets = new Map<string, Map<PortKey, TaskPort>>();
+  for (const { service, port } of claims) {
+    const own = targets.get(service.id) ?? new Map<PortKey, TaskPort>();
+    own.set(portKey(port.protocol, port.target), port);
+    targets.set(service.id, own);
+  }
+  return new Map([...targets].map(([id, own]) => [id, sameAs(last?.get(id), [...own.values()])]));
+}
+
+function sameAs<Item>(last: readonly Item[] | undefined, now: readonly Item[]): readonly Item[] {
+  return last !== undefined && isSameList(last, now) ? last : now;
+}
+
+/**
+ * The order in which wishes are granted: Swarm's own first (dockerd answers there too), then the older service; a
+ * service that is gone keeps its ports only while nobody else wants them.
+ */
+function byPrecedence(one: Claim, other: Claim): number {
+  const rank = ({ service, port }: Claim) => (service.removed === true ? 2 : port.publishedBy === 'swarm' ? 0 : 1);
+  return rank(one) - rank(other) || byCodeUnit(one.service.createdAt, other.service.createdAt) || byCodeUnit(one.service.id, other.service.id);
+}
+
+function plannedPort({ service, port, fwmark, delivered }: Claim, takers: readonly Task[]): PlannedPort {
   return {
-    taskId: task.id,
-    taskName: task.name,
-    nodeId: task.nodeId,
-    address: task.identity.address,
-    port: deliveredPort(service, port),
-    weight: task.weight,
+    spec: port,
+    onePacket: false,
+    protocol: port.protocol,
+    published: port.published,
+    fwmark,
+    accepting: service.removed !== true,
+    serviceId: service.id,
+    serviceName: service.name,
+    backends: takers.map((task) => ({ taskId: task.id, taskName: task.name, nodeId: task.nodeId, address: task.identity.address, port: delivered, weight: task.weight })),
   };
 }
 

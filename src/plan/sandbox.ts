@@ -3,11 +3,16 @@
  *
  * eth1 ─▶ mangle PREROUTING: mark by published port ─▶ IPVS by mark, masquerading: identity:target ─▶ eth0 (the fabric)
  */
+import type { Ipv4Address, PublishedPort, Task } from '../cluster/state.js';
 import { fabricGateway, fabricGatewayMac, hostOf, macOf, prefixLengthOf } from './addresses.js';
 import type { PlanContext } from './context.js';
 import { fabricSandboxDevice, hostGatewayPort, sandboxFabricDevice, sandboxGatewayDevice } from './devices.js';
+import { withDistinctAddresses, type DistinctTasks } from './distinct.js';
+import type { IptablesPlan } from './iptables.js';
+import type { PlanMemory } from './memory.js';
+import { fwmarkOf } from './fwmark.js';
 import type { PlacePlan } from './node-plan.js';
-import type { IpvsTimeouts, Sysctl, VirtualService } from './objects.js';
+import type { IpvsTimeouts, Route, Sysctl, VirtualService } from './objects.js';
 import { fabricMtu } from './fabric.js';
 import { replyTranslations, replyZones } from './one-packet.js';
 import type { Peer } from './peers.js';
@@ -21,59 +26,63 @@ import * as rules from './rules.js';
  */
 export const ipvsTimeouts: IpvsTimeouts = { tcp: 7_200 + 9 * 75 + 125, tcpFin: 120, udp: 300 };
 
-export function planSandbox(context: PlanContext, router: string, peers: readonly Peer[], ports: readonly PlannedPort[]): PlacePlan {
+/** `tasks`: those that are served; `accepting`: those of the ports that take connections. */
+export function planSandbox(memory: PlanMemory, context: PlanContext, router: Ipv4Address, peers: readonly Peer[], tasks: readonly Task[], ports: readonly PlannedPort[], accepting: readonly PublishedPort[]): PlacePlan {
   const { names, gatewaySubnet } = context.settings;
   const address = hostOf(gatewaySubnet, 2);
-  const identities = [...new Set(ports.flatMap((port) => port.backends.map((backend) => backend.address)))].sort();
+  const devices = memory.value('sandbox devices', [context.settings, context.underlayMtu, context.kernelRelease, router], () => sandboxDevices(context, router, address));
+  const { tasks: identities } = memory.value('identities', [tasks], (last: DistinctTasks | undefined) => withDistinctAddresses(last, tasks));
   return placePlan({
     place: 'sandbox',
     namespace: { path: `/run/netns/${names.sandbox}`, named: true },
+    ...devices,
+    routes: memory.join<Route>(
+      'sandbox routes',
+      memory.value('sandbox default route', [gatewaySubnet], () => [{ destination: '0.0.0.0/0', table: mainTable, device: sandboxGatewayDevice, via: hostOf(gatewaySubnet, 1) }]),
+      memory.map('routes to identities', identities, [router], ({ identity }) => routeToFabric(identity.address, router)),
+      // Peers' sandboxes too: whether a peer is there is asked on the way that traffic takes.
+      memory.map('routes to peers', peers, [router], (peer) => routeToFabric(peer.router, router)),
+    ),
+    iptables: planSandboxRules(memory, router, address, ports, accepting),
+    virtualServices: memory.map('virtual services', ports, [], virtualService),
+    ipvsTimeouts,
+  });
+}
+
+function routeToFabric(address: Ipv4Address, router: Ipv4Address): Route {
+  return { destination: `${address}/32`, table: mainTable, device: sandboxFabricDevice, via: fabricGateway, onlink: true, source: router };
+}
+
+function sandboxDevices(context: PlanContext, router: Ipv4Address, address: Ipv4Address): Pick<PlacePlan, 'links' | 'addresses' | 'neighbours' | 'sysctls'> {
+  return {
     links: [
       { kind: 'veth', name: sandboxFabricDevice, mac: macOf(router, 'sandbox'), mtu: fabricMtu(context), peer: { place: 'fabric', name: fabricSandboxDevice }, owner: false },
       { kind: 'veth', name: sandboxGatewayDevice, mac: macOf(address, 'sandbox'), mtu: context.underlayMtu, peer: { place: 'host', name: hostGatewayPort }, owner: false },
     ],
     addresses: [
       { device: sandboxFabricDevice, address: router, prefixLength: 32 },
-      { device: sandboxGatewayDevice, address, prefixLength: prefixLengthOf(gatewaySubnet) },
+      { device: sandboxGatewayDevice, address, prefixLength: prefixLengthOf(context.settings.gatewaySubnet) },
     ],
     neighbours: [{ device: sandboxFabricDevice, address: fabricGateway, mac: fabricGatewayMac }],
-    routes: [
-      { destination: '0.0.0.0/0', table: mainTable, device: sandboxGatewayDevice, via: hostOf(gatewaySubnet, 1) },
-      // Peers' sandboxes too: whether a peer is there is asked on the way that traffic takes.
-      ...[...identities, ...peers.map((peer) => peer.router)].map((address) => ({
-        destination: `${address}/32`,
-        table: mainTable,
-        device: sandboxFabricDevice,
-        via: fabricGateway,
-        onlink: true,
-        source: router,
-      })),
-    ],
     sysctls: [...routerSysctls([sandboxFabricDevice, sandboxGatewayDevice]), ...ipvsSysctls(context.kernelRelease)],
-    iptables: {
-      chains: [
-        {
-          table: 'mangle',
-          chain: 'PREROUTING',
-          policy: 'ACCEPT',
-          rules: ports.filter((port) => port.accepting).map((port) => rules.mark(sandboxGatewayDevice, port.protocol, port.published, port.fwmark)),
-        },
-        {
-          table: 'nat',
-          chain: 'POSTROUTING',
-          policy: 'ACCEPT',
-          rules: [
-            ...ports.filter((port) => port.spec.policy.sourceAddress === 'snat').map((port) => rules.translateSource(port.fwmark, router)),
-            ...replyTranslations(ports, address),
-          ],
-        },
-        ...replyZones(ports),
-      ],
-      guests: [],
-    },
-    virtualServices: ports.map(virtualService),
-    ipvsTimeouts,
-  });
+  };
+}
+
+function planSandboxRules(memory: PlanMemory, router: Ipv4Address, address: Ipv4Address, ports: readonly PlannedPort[], accepting: readonly PublishedPort[]): IptablesPlan {
+  const marks = memory.map('marks', accepting, [], ({ protocol, published }) => rules.mark(sandboxGatewayDevice, protocol, published, fwmarkOf(protocol, published)));
+  const translations = memory.join(
+    'sandbox translations',
+    memory.flatMap('source translations', ports, [router], (port) => (port.spec.policy.sourceAddress === 'snat' ? [rules.translateSource(port.fwmark, router)] : [])),
+    replyTranslations(memory, ports, address),
+  );
+  return {
+    chains: [
+      { table: 'mangle', chain: 'PREROUTING', policy: 'ACCEPT', rules: marks },
+      { table: 'nat', chain: 'POSTROUTING', policy: 'ACCEPT', rules: translations },
+      ...replyZones(memory, ports),
+    ],
+    guests: [],
+  };
 }
 
 function virtualService(port: PlannedPort): VirtualService {

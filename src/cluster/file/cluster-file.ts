@@ -1,236 +1,156 @@
 /** A YAML text to the ClusterState. Pure; docs/file-source.md describes the format. */
-import { isIPv4, isIPv6 } from 'node:net';
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node as YamlNode, type Pair, type YAMLMap } from 'yaml';
-import { quoteForPeople } from '../condition.js';
-import { didYouMean } from '../../configuration/did-you-mean.js';
-import {
-  asConditions, policyOfPort, problemsOfOverrides, problemsOfUdp, readServicePolicy, type PolicyEntry, type PortScope, type Problem,
-} from '../policy-grammar/service-policy.js';
-import { parsePort, parseWhole } from '../policy-grammar/values.js';
-import { policyKeys } from '../policy-grammar/keys.js';
-import type { Condition } from '../condition.js';
+import { parseDocument } from 'yaml';
+import { emptyClusterState, type ClusterNode, type ClusterState } from '../state.js';
 import { byId } from '../sorting.js';
-import { protocols, type ClusterNode, type ClusterState, type Identity, type Service, type Task } from '../state.js';
-import { isNamespace, namespaceExpectation } from './namespace.js';
+import { shareState } from '../share.js';
+import { ClusterFileError, PartReader, type ServicePart } from './part-reader.js';
+import { plainTree } from './plain-tree.js';
+import { cutIntoSections, type Section } from './sections.js';
+import { SharedAddressError, StateParts } from './state-parts.js';
+import { treeOf, type Tree } from './tree.js';
 
-/** The file can't be served as a whole; the last good state stays. */
-export class ClusterFileError extends Error {
-  override readonly name = 'ClusterFileError';
-  constructor(readonly path: string, readonly line: number, readonly column: number, readonly problem: string, options?: ErrorOptions) {
-    super(`${path}:${line}:${column}: ${problem}`, options);
-  }
-}
+export { ClusterFileError } from './part-reader.js';
 
 /** Throws ClusterFileError with line and column for what makes no state; a policy that is refused becomes a condition. */
 export function parseClusterFile(text: string, path: string): ClusterState {
-  return new ClusterFileReader(text, path).read();
+  return new ClusterFileParser(path).parse(text);
 }
 
-class ClusterFileReader {
-  private readonly lines = new LineCounter();
+interface ReadSection {
+  readonly text: string;
+  readonly part: ServicePart;
+}
 
-  constructor(private readonly text: string, private readonly path: string) {}
+/** Parses versions of one file, each at the cost of what is new in it. What two versions have in common are the same objects. */
+export class ClusterFileParser {
+  private head: { readonly text: string; readonly nodes: ReadonlyMap<string, ClusterNode>; readonly sorted: readonly ClusterNode[] } | null = null;
+  private sections = new Map<string, ReadSection>();
+  private parts = new StateParts();
+  private last: ClusterState = emptyClusterState;
 
-  read(): ClusterState {
-    const document = parseDocument(this.text, { lineCounter: this.lines, uniqueKeys: true, strict: true, prettyErrors: false });
-    const [error] = document.errors;
-    if (error !== undefined) this.fail(error.pos[0], error.message);
-    if (document.contents === null) this.fail(0, 'the file is empty; expected nodes and services');
-    // A YAML text that is cut off is often a smaller YAML text: serving it would drop endpoints.
-    if (!this.text.endsWith('\n')) this.fail(this.text.length, 'expected a newline at the end; the file seems to be half written');
-    const top = this.map(document.contents, 'the file', ['nodes', 'services']);
-    if (!top.has('services')) this.fail(0, 'expected services; write services: {} if there are none');
-    const nodes = this.nodes(top.get('nodes'));
-    const services: Service[] = [];
-    const tasks: Task[] = [];
-    const conditions: Condition[] = [];
-    for (const [name, value] of this.pairs(top.get('services'), 'services')) {
-      const read = this.service(name, value, nodes);
-      if (read.service.ports.length > 0) services.push(read.service);
-      tasks.push(...read.tasks);
-      conditions.push(...read.conditions);
-    }
-    this.refuseSharedAddresses();
-    return { nodes: [...nodes.values()].sort(byId), services: services.sort(byId), tasks: tasks.sort(byId), conditions };
+  constructor(private readonly path: string) {}
+
+  /** @throws {ClusterFileError} */
+  parse(text: string): ClusterState {
+    const state = this.parseSections(text) ?? parseWhole(text, this.path);
+    this.last = shareState(this.last, state);
+    return this.last;
   }
 
-  /** `alpha: 192.168.56.11` */
-  private nodes(value: YamlNode | undefined): Map<string, ClusterNode> {
-    const nodes = new Map<string, ClusterNode>();
-    for (const [name, address] of this.pairs(value, 'nodes')) {
-      const text = this.scalar(address, `nodes.${name.text}`);
-      if (!isIPv4(text)) this.fail(this.offsetOf(address, name), `expected the node's IPv4 address, such as 192.168.56.11, got ${quoteForPeople(text)}`);
-      nodes.set(name.text, { id: name.text, name: name.text, address: text, ready: true });
+  /** Null: it must be read as a whole, be it only to say what is wrong with it. */
+  private parseSections(text: string): ClusterState | null {
+    const cut = cutIntoSections(text);
+    if (cut === null) return null;
+    try {
+      const nodes = this.readHead(cut.head);
+      const sections = new Map<string, ReadSection>();
+      const changed: ServicePart[] = [];
+      for (const section of cut.services) {
+        const name = section.text.slice(0, section.text.indexOf(':')).trim();
+        const known = this.sections.get(name);
+        // The words of conditions name lines, which move.
+        const isKnown = known?.text === section.text && known.part.conditions.length === 0;
+        if (sections.has(name)) return null;
+        if (isKnown) {
+          sections.set(name, known);
+          continue;
+        }
+        // A copy: a part of a text keeps all of it in memory.
+        const own = Buffer.from(section.text).toString();
+        const part = this.readSection({ text: own, line: section.line }, nodes);
+        changed.push(part);
+        sections.set(name, { text: own, part });
+      }
+      const gone = [...this.sections.keys()].filter((name) => !sections.has(name));
+      this.sections = sections;
+      return { nodes: this.head?.sorted ?? [], ...this.parts.replace(gone, changed) };
+    } catch (error) {
+      this.forget();
+      if (error instanceof ClusterFileError || error instanceof SharedAddressError) return null;
+      throw error;
     }
-    if (nodes.size === 0) this.fail(this.offsetOf(value), 'expected at least one node, such as nodes: { alpha: 192.168.56.11 }');
+  }
+
+  private readHead(text: string): ReadonlyMap<string, ClusterNode> {
+    if (this.head?.text === text) return this.head.nodes;
+    this.forget();
+    const reader = new PartReader(text, this.path);
+    const nodes = reader.nodes(reader.map(treeOfText(text, this.path), 'the file', ['nodes']).get('nodes'));
+    this.head = { text, nodes, sorted: [...nodes.values()].sort(byId) };
     return nodes;
   }
 
-  private service(name: Name, value: YamlNode | null, nodes: ReadonlyMap<string, ClusterNode>): { service: Service; tasks: Task[]; conditions: Condition[] } {
-    const where = `services.${name.text}`;
-    if (!isMap(value)) this.fail(this.offsetOf(value, name), `expected ${where} to be a map with publish and endpoints`);
-    const entries: PolicyEntry[] = [];
-    const problems: Problem[] = [];
-    let endpoints: YamlNode | null | undefined;
-    for (const [key, item] of this.pairs(value, where)) {
-      if (key.text === 'endpoints') endpoints = item;
-      else if (key.text === 'ports') entries.push(...this.portEntries(item, where, problems));
-      else entries.push(this.entry(null, key, item, where));
-    }
-    if (endpoints === undefined) this.fail(name.offset, `expected endpoints in ${where}; write endpoints: [] if there are none`);
-    const policy = readServicePolicy(entries, problems);
-    const allProblems = [...policy.problems, ...problemsOfOverrides(policy, policy.publish), ...problemsOfUdp(policy, policy.publish)];
-    const id = name.text;
-    const ports = policy.enabled
-      ? policy.publish.flatMap((mapping) => {
-          const portPolicy = policyOfPort(policy, mapping.protocol, mapping.published);
-          return portPolicy === null ? [] : [{ ...mapping, publishedBy: 'file' as const, policy: portPolicy }];
-        })
-      : [];
-    const tasks = this.endpoints(endpoints, id, nodes, name);
-    return {
-      // A file knows no creation times; of two services that want one port, the plan takes the first by id.
-      service: { id, name: id, createdAt: '1970-01-01T00:00:00Z', ports },
-      tasks: ports.length === 0 ? [] : tasks,
-      conditions: asConditions(allProblems, { kind: 'service', id, name: id }),
-    };
+  private readSection({ text, line }: Section, nodes: ReadonlyMap<string, ClusterNode>): ServicePart {
+    const reader: PartReader = new PartReader(text, this.path, line);
+    const [service, ...others] = reader.pairs(treeOfText(text, this.path), 'services');
+    if (service === undefined || others.length > 0) reader.fail(0, 'expected one service');
+    return reader.service(service[0], service[1], nodes);
   }
 
-  /** `ports: { 8080/tcp: { drain: 10s } }` */
-  private portEntries(value: YamlNode | null, where: string, problems: Problem[]): PolicyEntry[] {
-    return this.pairs(value, `${where}.ports`).flatMap(([port, keys]) => {
-      const scope = parsePortScope(port.text);
-      if (scope === null) {
-        problems.push({
-          reason: 'BadPolicy',
-          message: `line ${this.lineOf(port.offset)}: expected PORT or PORT/PROTO, such as 8080/tcp, got ${quoteForPeople(port.text)}; it has no effect`,
-        });
-        return [];
-      }
-      return this.pairs(keys, `${where}.ports.${port.text}`).map(([key, item]) => this.entry(scope, key, item, where));
-    });
-  }
-
-  private entry(scope: PortScope | null, key: Name, value: YamlNode | null, where: string): PolicyEntry {
-    const values = isSeq(value) ? value.items : [value];
-    const text = values.map((item) => this.scalar(item as YamlNode | null, `${where}.${key.text}`, key)).join(',');
-    return { scope, key: key.text, text, where: `line ${this.lineOf(key.offset)}: ${quoteForPeople(key.text)}` };
-  }
-
-  private endpoints(value: YamlNode | null, serviceId: string, nodes: ReadonlyMap<string, ClusterNode>, service: Name): Task[] {
-    if (value === null || (isScalar(value) && value.value === null)) return [];
-    const where = `services.${service.text}.endpoints`;
-    if (!isSeq(value)) this.fail(this.offsetOf(value, service), `expected ${where} to be a list, each with node, address and namespace`);
-    return value.items.map((item, index) => {
-      const endpoint = this.map(item as YamlNode | null, `${where}[${index}]`, ['node', 'address', 'namespace', 'weight'], service);
-      const node = this.required(endpoint, 'node', item, where);
-      if (!nodes.has(node.text)) {
-        const hint = didYouMean(node.text, [...nodes.keys()]);
-        this.fail(node.offset, `expected one of the nodes (${[...nodes.keys()].join(', ')}), got ${quoteForPeople(node.text)}.${hint}`);
-      }
-      const address = this.required(endpoint, 'address', item, where);
-      const identity = parseIdentity(address.text);
-      if (identity === null) this.fail(address.offset, `expected an IPv4 address with the prefix length of its network, such as 10.9.0.2/24, got ${quoteForPeople(address.text)}`);
-      this.addresses.push({ address: identity.address, offset: address.offset });
-      const namespace = this.required(endpoint, 'namespace', item, where);
-      if (!isNamespace(namespace.text)) this.fail(namespace.offset, `expected ${namespaceExpectation}, got ${quoteForPeople(namespace.text)}`);
-      return {
-        id: `${serviceId}@${identity.address}`,
-        name: `${serviceId}@${identity.address}`,
-        serviceId,
-        nodeId: node.text,
-        identity,
-        weight: this.weight(endpoint.get('weight')),
-        namespace: namespace.text,
-      };
-    });
-  }
-
-  private weight(value: YamlNode | undefined): number {
-    if (value === undefined) return 1;
-    const text = this.scalar(value, 'weight');
-    const weight = parseWhole(text, 0, 65535);
-    if (weight === null) this.fail(this.offsetOf(value), `expected a weight from 0 (drained) to 65535, got ${quoteForPeople(text)}`);
-    return weight;
-  }
-
-  private readonly addresses: { address: string; offset: number }[] = [];
-
-  /** An address is what the whole cluster knows a task by. */
-  private refuseSharedAddresses(): void {
-    const seen = new Set<string>();
-    for (const { address, offset } of this.addresses) {
-      if (seen.has(address)) this.fail(offset, `expected each address once: ${address} is an endpoint already; publish all its ports in one service`);
-      seen.add(address);
-    }
-  }
-
-  private required(endpoint: ReadonlyMap<string, YamlNode>, key: string, item: unknown, where: string): { text: string; offset: number } {
-    const value = endpoint.get(key);
-    if (value === undefined) this.fail(this.offsetOf(item as YamlNode), `expected ${key} in each of ${where}`);
-    return { text: this.scalar(value, key), offset: this.offsetOf(value) };
-  }
-
-  /** A map with these keys only. */
-  private map(value: YamlNode | null, where: string, keys: readonly string[], parent?: Name): Map<string, YamlNode> {
-    if (!isMap(value)) this.fail(this.offsetOf(value, parent), `expected ${where} to be a map of ${keys.join(', ')}`);
-    const result = new Map<string, YamlNode>();
-    for (const [key, item] of this.pairs(value, where)) {
-      if (!keys.includes(key.text)) this.fail(key.offset, `expected one of ${keys.join(', ')} in ${where}, got ${quoteForPeople(key.text)}.${didYouMean(key.text, [...keys, ...policyKeys])}`);
-      if (item !== null) result.set(key.text, item);
-    }
-    return result;
-  }
-
-  private pairs(value: YamlNode | null | undefined, where: string): [Name, YamlNode | null][] {
-    if (value === undefined || value === null || (isScalar(value) && value.value === null)) return [];
-    if (!isMap(value)) this.fail(this.offsetOf(value), `expected ${where} to be a map`);
-    return (value as YAMLMap<YamlNode, YamlNode | null>).items.map((pair: Pair<YamlNode, YamlNode | null>) => {
-      const text = this.scalar(pair.key, where);
-      const offset = this.offsetOf(pair.key);
-      if (!/^[A-Za-z0-9][A-Za-z0-9_./-]{0,127}$/.test(text)) this.fail(offset, `expected a name of letters, digits, "_", "." and "-" in ${where}, got ${quoteForPeople(text)}`);
-      return [{ text, offset }, pair.value];
-    });
-  }
-
-  /** As it is written: `8080:80` and `10` are words like all others, whatever YAML takes them for. */
-  private scalar(value: YamlNode | null | undefined, where: string, parent?: Name): string {
-    if (!isScalar(value) || value.value === null) this.fail(this.offsetOf(value, parent), `expected one value for ${where}`);
-    if (typeof value.value === 'string') return value.value;
-    if (value.source !== undefined) return value.source;
-    return this.fail(this.offsetOf(value, parent), `expected one plain value for ${where}`);
-  }
-
-  private offsetOf(value: YamlNode | null | undefined, parent?: Name): number {
-    return value?.range?.[0] ?? parent?.offset ?? 0;
-  }
-
-  private lineOf(offset: number): number {
-    return this.lines.linePos(offset).line;
-  }
-
-  private fail(offset: number, problem: string): never {
-    const { line, col } = this.lines.linePos(offset);
-    throw new ClusterFileError(this.path, Math.max(line, 1), Math.max(col, 1), problem);
+  /** What was read under other nodes, or before something went wrong, is read again. */
+  private forget(): void {
+    this.head = null;
+    this.sections = new Map();
+    this.parts = new StateParts();
   }
 }
 
-interface Name {
-  readonly text: string;
-  readonly offset: number;
+/** One of several files that are a cluster together. */
+export interface FileContents {
+  /** Those that it names itself, by name. */
+  readonly nodes: ReadonlyMap<string, ClusterNode>;
+  /** @throws {ClusterFileError} `nodes`: all that there are. */
+  parts(nodes: ReadonlyMap<string, ClusterNode>): ServicePart[];
 }
 
-function parsePortScope(text: string): PortScope | null {
-  const [portText = '', protocolText, ...rest] = text.split('/');
-  const port = parsePort(portText);
-  const protocol = protocolText === undefined ? null : protocols.find((candidate) => candidate === protocolText);
-  return port === null || protocol === undefined || rest.length > 0 ? null : { port, protocol };
+/** Keeps the text and not what was read of it: of ten thousand files the trees would take more memory than all the rest. @throws {ClusterFileError} */
+export function readContents(text: string, path: string): FileContents {
+  const reader: PartReader = new PartReader(text, path);
+  const sections = (): ReadonlyMap<string, Tree> => {
+    const tree = treeOfText(text, path);
+    if (!text.endsWith('\n')) reader.fail(text.length, 'expected a newline at the end; the file seems to be half written');
+    return reader.map(tree, 'the file', ['nodes', 'services']);
+  };
+  const nodes = text.includes('nodes') ? sections().get('nodes') : undefined;
+  return {
+    nodes: nodes === undefined ? new Map() : reader.nodes(nodes),
+    parts: (all) => {
+      const parts = reader.pairs(sections().get('services'), 'services').map(([name, value]) => reader.service(name, value, all));
+      put(reader, parts);
+      return parts;
+    },
+  };
 }
 
-/** Without a prefix length the address is a network of its own. */
-function parseIdentity(text: string): Identity | null {
-  const [address = '', prefix = '32', ...rest] = text.split('/');
-  const prefixLength = parseWhole(prefix, 1, 32);
-  const usable = isIPv4(address) && !/^(0|127|22[4-9]|2[3-5]\d)\./.test(address) && !isIPv6(address);
-  return usable && prefixLength !== null && rest.length === 0 ? { address, prefixLength } : null;
+function parseWhole(text: string, path: string): ClusterState {
+  const reader: PartReader = new PartReader(text, path);
+  const tree = treeOfText(text, path);
+  if (tree.kind === 'scalar' && tree.text === null) reader.fail(0, 'the file is empty; expected nodes and services');
+  // A YAML text that is cut off is often a smaller YAML text: serving it would drop endpoints.
+  if (!text.endsWith('\n')) reader.fail(text.length, 'expected a newline at the end; the file seems to be half written');
+  const top = reader.map(tree, 'the file', ['nodes', 'services']);
+  if (!top.has('services')) reader.fail(0, 'expected services; write services: {} if there are none');
+  const nodes = reader.nodes(top.get('nodes'));
+  const parts = reader.pairs(top.get('services'), 'services').map(([name, value]) => reader.service(name, value, nodes));
+  return { nodes: [...nodes.values()].sort(byId), ...put(reader, parts) };
+}
+
+/** What the parts of one text say together. @throws {ClusterFileError} */
+function put(reader: PartReader, parts: readonly ServicePart[]): Omit<ClusterState, 'nodes'> {
+  try {
+    return new StateParts().replace([], parts);
+  } catch (error) {
+    if (!(error instanceof SharedAddressError)) throw error;
+    return reader.fail(error.offset, `expected each address once: ${error.address} is an endpoint already; publish all its ports in one service`);
+  }
+}
+
+/** @throws {ClusterFileError} */
+function treeOfText(text: string, path: string): Tree {
+  const plain = plainTree(text);
+  if (plain !== null) return plain;
+  const document = parseDocument(text, { uniqueKeys: true, strict: true, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) new PartReader(text, path).fail(error.pos[0], error.message);
+  return treeOf(document.contents);
 }

@@ -3,14 +3,13 @@ import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { LocalTask, LocalTasks } from '../source.js';
-import type { ClusterState } from '../state.js';
-import { readClusterFile } from './read-file.js';
+import type { ClusterState, Task } from '../state.js';
+import type { ClusterFiles } from './cluster-files.js';
 import { namedNamespacesFolder, namespacePath } from './namespace.js';
 import { lookOnChange } from './watch.js';
 
 export interface FileLocalTasksOptions {
-  /** Absolute path of the cluster file. */
-  readonly path: string;
+  readonly file: ClusterFiles;
   /** Name of this node in the file. */
   readonly node: string;
   /** Namespaces outside of /run/netns are only found by the poll. */
@@ -21,21 +20,22 @@ export interface FileLocalTasksOptions {
 }
 
 export function fileLocalTasks(options: FileLocalTasksOptions): LocalTasks {
-  const { path, node, pollMilliseconds = 1_000, settleMilliseconds = 20, namespacesFolder = namedNamespacesFolder } = options;
+  const { file, node, pollMilliseconds = 1_000, settleMilliseconds = 20, namespacesFolder = namedNamespacesFolder } = options;
   const exists = (namespace: string) => access(namespace).then(() => true, () => false);
   return {
     read: async (signal) => {
       signal.throwIfAborted();
-      return localTasksOf(await readClusterFile(path), node, namespacesFolder, exists);
+      return localTasksOf(ownTasks(await file.read(), node), namespacesFolder, exists);
     },
     follow: (listener, signal) => {
-      let state: ClusterState | null = null;
+      let own: { readonly state: ClusterState; readonly tasks: readonly Task[] } | null = null;
       let told: ReadonlyMap<string, LocalTask> | null = null;
       let failure: string | null = null;
-      const look = async (reason: string) => {
+      const look = async (reason: string, changed: ReadonlySet<string> | null) => {
         let recovered = false;
         try {
-          state = await readClusterFile(path);
+          const state = await file.read(changed);
+          if (own?.state !== state) own = { state, tasks: ownTasks(state, node) };
           recovered = failure !== null;
           failure = null;
         } catch (error) {
@@ -44,28 +44,34 @@ export function fileLocalTasks(options: FileLocalTasksOptions): LocalTasks {
           failure = message;
         }
         // Namespaces come and go while the file is wrong, too.
-        if (state === null) return;
-        const tasks = await localTasksOf(state, node, namespacesFolder, exists);
+        if (own === null) return;
+        const tasks = await localTasksOf(own.tasks, namespacesFolder, exists);
         if (!recovered && told !== null && isDeepStrictEqual(tasks, told)) return;
         told = tasks;
         listener.onLocalTasks(tasks, reason);
       };
-      return lookOnChange({ folders: [dirname(path), namespacesFolder], pollMilliseconds, settleMilliseconds }, look, signal);
+      return lookOnChange({ folders: [dirname(file.path), file.path, namespacesFolder], pollMilliseconds, settleMilliseconds }, look, signal);
     },
   };
 }
 
+function ownTasks(state: ClusterState, node: string): readonly Task[] {
+  return state.tasks.filter(({ nodeId, namespace }) => nodeId === node && namespace !== undefined);
+}
+
 async function localTasksOf(
-  state: ClusterState,
-  node: string,
+  own: readonly Task[],
   namespacesFolder: string,
   exists: (path: string) => Promise<boolean>,
 ): Promise<ReadonlyMap<string, LocalTask>> {
   const local = new Map<string, LocalTask>();
-  for (const task of state.tasks) {
-    if (task.nodeId !== node || task.namespace === undefined) continue;
-    const namespace = namespacePath(task.namespace, namespacesFolder);
-    if (await exists(namespace)) local.set(task.id, { taskId: task.id, namespace });
+  // Many endpoints may share a namespace.
+  const found = new Map<string, boolean>();
+  for (const task of own) {
+    const namespace = namespacePath(task.namespace ?? '', namespacesFolder);
+    const isThere = found.get(namespace) ?? (await exists(namespace));
+    found.set(namespace, isThere);
+    if (isThere) local.set(task.id, { taskId: task.id, namespace });
   }
   return local;
 }

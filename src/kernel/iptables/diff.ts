@@ -3,6 +3,7 @@ import type { GuestRule, OwnedChain, RuleWords } from '../../plan/iptables.js';
 import type { Place } from '../../plan/objects.js';
 import type { Action, Change } from '../change.js';
 import { ownsWholly } from '../ownership.js';
+import { differingSpan } from '../../sharing.js';
 import type { PlacePair } from '../reconciler.js';
 import type { ObservedChain } from '../state.js';
 import { isBuiltIn } from './document.js';
@@ -24,6 +25,29 @@ export interface IptablesChange extends Change {
   readonly device: null;
 }
 
+/** Its words are made when they are asked for, as those of all changes that come by the thousand. */
+class RuleChange implements IptablesChange {
+  readonly kind = 'iptables';
+  readonly device = null;
+
+  constructor(
+    readonly place: Place,
+    readonly action: Action,
+    /** Of a rule that is there several times: which one it is. */
+    private readonly copy: string,
+    readonly subject: Extract<IptablesSubject, { readonly type: 'rule' }>,
+  ) {}
+
+  get key(): string {
+    return ruleId(this.subject.chain, `${ruleKey(this.subject.rule)}${this.copy}`);
+  }
+
+  get summary(): string {
+    const { chain: { table, chain }, rule } = this.subject;
+    return `rule ${table} ${chain} ${rule.join(' ')}${this.action === 'change' ? ' (out of order)' : ''}`;
+  }
+}
+
 export function diffIptables({ desired, observed }: PlacePair): IptablesChange[] {
   return [...diffChains(desired.place, desired.iptables.chains, observed.iptables.chains, ownsWholly(desired)), ...diffGuests({ desired, observed })];
 }
@@ -36,7 +60,7 @@ function diffChains(place: Place, desired: readonly OwnedChain[], observed: read
   for (const chain of observed) {
     if (wanted.has(chainKey(chain))) continue;
     if (ownsPolicies && isBuiltIn(chain.table, chain.chain)) {
-      changes.push(...diffChain(place, { table: chain.table, chain: chain.chain, policy: 'ACCEPT', rules: [] }, chain));
+      for (const one of diffChain(place, { table: chain.table, chain: chain.chain, policy: 'ACCEPT', rules: [] }, chain)) changes.push(one);
     } else {
       changes.push(change(place, 'remove', chainKey(chain), `chain ${chain.table} ${chain.chain}`, { type: 'chain', chain, desired: null }));
     }
@@ -54,16 +78,19 @@ function diffChain(place: Place, desired: OwnedChain, observed: ObservedChain | 
     changes.push(change(place, 'change', chainKey(desired), `chain ${name} policy ${observed.policy ?? 'none'} → ${desired.policy}`, subject));
   }
 
-  const before = numbered(observed?.rules ?? []);
-  const after = numbered(desired.rules);
+  // Against another plan most rules are the very objects: only what lies between those at both ends is looked into.
+  const present = observed?.rules ?? [];
+  const { start, previousEnd, nextEnd } = differingSpan(present, desired.rules);
+  const before = numbered(present.slice(start, previousEnd));
+  const after = numbered(desired.rules.slice(start, nextEnd));
   const kept = longestCommonOrder([...after.keys()], [...before.keys()]);
   for (const [key, rule] of after) {
     if (kept.has(key)) continue;
     const moved = before.has(key);
-    changes.push(change(place, moved ? 'change' : 'add', ruleId(desired, key), `rule ${name} ${rule.join(' ')}${moved ? ' (out of order)' : ''}`, { type: 'rule', chain: desired, desired, rule }));
+    changes.push(new RuleChange(place, moved ? 'change' : 'add', copyOf(key), { type: 'rule', chain: desired, desired, rule }));
   }
   for (const [key, rule] of before) {
-    if (!after.has(key)) changes.push(change(place, 'remove', ruleId(desired, key), `rule ${name} ${rule.join(' ')}`, { type: 'rule', chain: desired, desired, rule }));
+    if (!after.has(key)) changes.push(new RuleChange(place, 'remove', copyOf(key), { type: 'rule', chain: desired, desired, rule }));
   }
   return changes;
 }
@@ -87,6 +114,14 @@ function diffGuests({ desired, observed }: PlacePair): IptablesChange[] {
   return changes;
 }
 
+/** Before the number of a copy: no rule has an empty word. */
+const copyMark = '\u0000\u0000';
+
+function copyOf(key: string): string {
+  const at = key.lastIndexOf(copyMark);
+  return at === -1 ? '' : key.slice(at);
+}
+
 /** Rules by key; a rule that is there twice is two. */
 export function numbered(rules: readonly RuleWords[]): Map<string, RuleWords> {
   const counts = new Map<string, number>();
@@ -95,7 +130,7 @@ export function numbered(rules: readonly RuleWords[]): Map<string, RuleWords> {
       const key = ruleKey(rule);
       const count = (counts.get(key) ?? 0) + 1;
       counts.set(key, count);
-      return [count === 1 ? key : `${key}\u0000\u0000${count}`, rule];
+      return [count === 1 ? key : `${key}${copyMark}${count}`, rule];
     }),
   );
 }

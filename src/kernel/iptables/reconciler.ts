@@ -9,8 +9,10 @@ import { editsOf, linesOf, placedRuleKey, tableOf, type EditOptions, type Restor
 import { usesIptables, viewOf } from './view.js';
 import { writeChain, writeRule } from './words.js';
 
-/** -w waits for others who hold the lock (dockerd); for longer than this nobody should. */
+/** -w waits for others who hold the lock (dockerd); for longer than this nobody should. Long rulesets take their time. */
 const timeoutMs = 20_000;
+const longestMs = 120_000;
+const millisecondsPerLine = 2;
 /** A refused rule is left out and the rest tried again, so often. */
 const maxAttempts = 8;
 
@@ -47,7 +49,7 @@ export const iptablesReconciler: Reconciler<'iptables', IptablesChange> = {
 
 /** Never with -t: with the nft back end that would make the table. */
 export async function readIptables(namespace: NetworkNamespace): Promise<IptablesDocument> {
-  return parseIptablesSave((await run('iptables-save', [], { namespace, timeoutMs })).stdout);
+  return parseIptablesSave((await run('iptables-save', [], { namespace, timeoutMs: longestMs })).stdout);
 }
 
 export async function applyIptables(namespace: NetworkNamespace, changes: readonly IptablesChange[], teardown: boolean): Promise<Outcome[]> {
@@ -94,7 +96,7 @@ async function tryOnce(namespace: NetworkNamespace, changes: readonly IptablesCh
   const command = ['iptables-restore', '--noflush', '-w'] as const;
   const ruleset = `${lines.map(({ text }) => text).join('\n')}\n`;
   try {
-    await run(command[0], command.slice(1), { namespace, input: ruleset, timeoutMs });
+    await run(command[0], command.slice(1), { namespace, input: ruleset, timeoutMs: Math.min(longestMs, timeoutMs + lines.length * millisecondsPerLine) });
     return null;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;

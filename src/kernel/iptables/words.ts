@@ -6,6 +6,8 @@ import { iptablesTables, type IptablesTable, type RuleWords } from '../../plan/i
  * quotes group, a backslash inside them takes the next character as it is.
  */
 export function splitWords(line: string): string[] {
+  // All of ours, and nearly all of others'.
+  if (!/["\\]/.test(line)) return line.split(/\s+/).filter((word) => word !== '');
   const words: string[] = [];
   let word: string | null = null;
   let quoted = false;

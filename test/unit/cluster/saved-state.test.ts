@@ -78,3 +78,20 @@ describe('a file that can’t be trusted is refused with the reason, never half 
     await expect(written(change)).rejects.toThrow(words);
   });
 });
+
+test('a large state comes back whole, though it is written in pieces', async () => {
+  const [task] = state.tasks;
+  if (task === undefined) throw new Error('the sample has a task');
+  const tasks = Array.from({ length: 2_500 }, (_, index) => ({ ...task, id: `t${String(index).padStart(5, '0')}` }));
+  await saved.save({ ...state, tasks });
+
+  expect((await new SavedState(folder).load())?.tasks).toEqual(tasks);
+});
+
+test('a controller that stops leaves its latest state, though it would have waited', async () => {
+  const saving = [saved.save(emptyClusterState), saved.save(state)];
+  await saved.flush();
+  await Promise.all(saving);
+
+  expect(await saved.load()).toEqual(state);
+});
