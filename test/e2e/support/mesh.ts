@@ -1,5 +1,5 @@
 /** The controller on a node of the lab, and what it made of the kernel. */
-import { expect } from '@jest/globals';
+import { isDeepStrictEqual } from 'node:util';
 import { eventually, lab, on, shell } from './lab.js';
 
 export const nodeAddress = '192.168.56.11';
@@ -87,7 +87,7 @@ export async function served(expected: Readonly<Record<string, number>>, node = 
   await eventually(async () => {
     const { ports } = await status(node);
     const found = Object.fromEntries(ports.filter(({ accepting }) => accepting).map(({ protocol, published, backends }) => [`${protocol}/${published}`, backends.filter(({ weight }) => weight > 0).length]));
-    expect(found).toEqual(expected);
+    if (!isDeepStrictEqual(found, expected)) throw new Error(`${node} serves ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`);
   });
 }
 

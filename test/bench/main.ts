@@ -1,0 +1,105 @@
+/** scripts/bench: measures the parts that were asked for, one after the other, and tells what came of them. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { plotsOf, withTables } from './documentation.js';
+import { bringDown, bringUp, describeMachine, nodesOfLab, type Shape } from './machine.js';
+import { help, readOptions, UsageError, type Options } from './options.js';
+import type { Part, PartContext } from './part.js';
+import { convergence } from './parts/convergence.js';
+import { dataPath } from './parts/data-path.js';
+import { publish } from './parts/publish.js';
+import { rest } from './parts/rest.js';
+import { scale } from './parts/scale.js';
+import { emptyReport, merge, type PartName, type Report } from './report.js';
+import { terminalLines } from './tables.js';
+
+const exitUsage = 64;
+const docs = fileURLToPath(new URL('../../../docs/', import.meta.url));
+const documented = join(docs, 'performance.json');
+
+const parts: Readonly<Record<PartName, { readonly shape: Shape; readonly measure: Part }>> = {
+  publish: { shape: 'swarm', measure: publish },
+  convergence: { shape: 'swarm', measure: convergence },
+  'data-path': { shape: 'swarm', measure: dataPath },
+  scale: { shape: 'bare', measure: scale },
+  rest: { shape: 'swarm', measure: rest },
+};
+
+const began = Date.now();
+
+function tell(message: string): void {
+  process.stderr.write(`[${String(Math.round((Date.now() - began) / 1000)).padStart(5)}s] ${message}\n`);
+}
+
+/** Each part is written down as soon as it is measured: a failure of the next one costs only that. */
+async function measure(options: Options): Promise<Report> {
+  let report = emptyReport;
+  let up: Shape | null = null;
+  process.env.LAB_NAME = options.lab ?? 'bench';
+  try {
+    // Parts that need the same lab follow one another.
+    for (const name of [...options.parts].sort((one, other) => parts[other].shape.localeCompare(parts[one].shape))) {
+      const { shape, measure: part } = parts[name];
+      if (options.lab === null && up !== shape) {
+        up = shape;
+        await bringUp(shape);
+      }
+      const nodes = await nodesOfLab();
+      const context: PartContext = { nodes, rounds: options.rounds, minutes: options.minutes, small: options.small, tell };
+      const measuredAt = new Date();
+      const figures = await part(context);
+      report = merge(report, {
+        format: 1,
+        parts: { [name]: { measuredAt: measuredAt.toISOString(), seconds: Math.round((Date.now() - measuredAt.getTime()) / 1000), small: options.small, rounds: options.rounds, machine: await describeMachine(nodes), figures } },
+      });
+      for (const file of [...(options.json === null ? [] : [options.json]), ...(options.docs ? [documented] : [])]) write(file, merge(read(file), report));
+    }
+  } finally {
+    if (up !== null) await bringDown();
+  }
+  return report;
+}
+
+function read(file: string): Report {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : emptyReport;
+}
+
+function write(file: string, report: Report): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`);
+}
+
+function makeDocumentation(): void {
+  const report = read(documented);
+  const page = join(docs, 'performance.md');
+  writeFileSync(page, withTables(readFileSync(page, 'utf8'), report));
+  mkdirSync(join(docs, 'images'), { recursive: true });
+  for (const [file, text] of Object.entries(plotsOf(report))) writeFileSync(join(docs, 'images', file), text);
+}
+
+async function main(words: readonly string[]): Promise<number> {
+  let options: Options | null;
+  try {
+    options = readOptions(words);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`scripts/bench: ${error.message}\nTry 'scripts/bench --help'.\n`);
+    return exitUsage;
+  }
+  if (options === null) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const report = await measure(options);
+  process.stdout.write(terminalLines(report).map((line) => `${line}\n`).join(''));
+  if (options.docs) makeDocumentation();
+  return 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`scripts/bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

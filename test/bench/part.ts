@@ -1,0 +1,29 @@
+/** What a part is given, and what the parts do alike. */
+import { summarise, type Summary } from './statistics.js';
+import type { Figure, ReferenceName } from './report.js';
+import type { Sides } from './turns.js';
+
+export interface PartContext {
+  /** Nodes of the lab: h1, h2, … */
+  readonly nodes: readonly string[];
+  readonly rounds: number;
+  readonly minutes: number;
+  readonly small: boolean;
+  /** Progress, for people who wait. */
+  readonly tell: (message: string) => void;
+}
+
+export type Part = (context: PartContext) => Promise<readonly Figure[]>;
+
+export function referenceOf(name: ReferenceName, summary: Summary): NonNullable<Figure['reference']> {
+  return { name, ...summary };
+}
+
+/** One value of each sample of both sides, by its median unless another is asked for. */
+export function summaries<Sample>({ routemesh, dockerd }: Sides<Sample>, value: (sample: Sample) => number, by?: (samples: readonly number[]) => number): [Summary, NonNullable<Figure['reference']>] {
+  return [summarise(routemesh.map(value), by), referenceOf('dockerd', summarise(dockerd.map(value), by))];
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

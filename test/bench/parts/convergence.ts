@@ -1,0 +1,144 @@
+/**
+ * Convergence: from Docker's own timestamp of a task until the IPVS of every node has taken it in or out, seen by
+ * test/tools/watch-ipvs.c for both meshes alike. A round scales a service up, kills its containers, and scales it down.
+ */
+import { containersOf, removeMeshes, startMeshes } from '../../e2e/support/cluster.js';
+import { eventually, shell } from '../../e2e/support/lab.js';
+import { microseconds, parseEvents, takenInAt, takenOutAt, type IpvsEvent } from '../ipvs-events.js';
+import { vm } from '../machine.js';
+import { summaries, type PartContext } from '../part.js';
+import { figure, type Figure } from '../report.js';
+import { percentile } from '../statistics.js';
+import { createService, dockerdPublishes, makeOverlay, removeOverlay, removeServices, runningTasks, scale, sides, tasksOf, type BenchTask, type Side } from '../swarm.js';
+import { alternate } from '../turns.js';
+
+const events = ['started', 'killed', 'scaled down'] as const;
+type Happening = (typeof events)[number];
+/** Milliseconds from Docker's timestamp; negative where the mesh was there before it. */
+type Delays = Record<Happening, number[]>;
+
+const whatOf: Readonly<Record<Happening, string>> = {
+  started: 'a task runs → every node sends to it',
+  killed: 'a task has died → no node sends to it',
+  'scaled down': 'the service is scaled down → no node sends to the task',
+};
+
+const ports: Readonly<Record<Side, number>> = { routemesh: 8080, dockerd: 8180 };
+const nameOf = (side: Side): string => `bench-${side}`;
+const bystanders = (count: number): string[] => Array.from({ length: count }, (_, index) => `bench-beside-${index + 1}`);
+
+export async function convergence(context: PartContext): Promise<readonly Figure[]> {
+  const { nodes, small } = context;
+  await makeOverlay();
+  await startMeshes(nodes);
+  try {
+    const figures: Figure[] = [];
+    for (const services of small ? [1] : [1, 50]) figures.push(...(await withServices(context, services)));
+    return figures;
+  } finally {
+    await removeMeshes(nodes);
+    await removeOverlay();
+  }
+}
+
+/** Beside the one that is measured, services that dockerd publishes: both meshes serve them. */
+async function withServices({ nodes, rounds, small, tell }: PartContext, services: number): Promise<Figure[]> {
+  const beside = bystanders(services - 1);
+  const measured = (['routemesh', 'dockerd'] as const).map(nameOf);
+  try {
+    for (const [index, name] of beside.entries()) await createService('both', { name, ports: [{ published: 9000 + index, target: 80 }] });
+    for (const name of beside) await runningTasks('dockerd', name, 1);
+    await dockerdPublishes(nodes, beside.length);
+    if (beside.length > 0) tell(`convergence: ${beside.length} other services run`);
+    for (const side of ['routemesh', 'dockerd'] as const) {
+      await createService(side, { name: nameOf(side), ports: [{ published: ports[side], target: 80 }] });
+      await runningTasks(side, nameOf(side), 1);
+    }
+    await dockerdPublishes(nodes, beside.length + 1);
+
+    const delays = await alternate(rounds, async (side, round) => {
+      const found = await once(nodes, side, small ? 2 : 4);
+      tell(`convergence: ${services} services, ${side}, round ${round} of ${rounds}: ${events.map((event) => `${found[event].length} ${event}`).join(', ')}`);
+      return found;
+    });
+    return events.flatMap((event) => {
+      const all = { routemesh: delays.routemesh.flatMap((found) => found[event]), dockerd: delays.dockerd.flatMap((found) => found[event]) };
+      const described = { group: services === 1 ? '1 service' : `${services} services`, unit: 'ms', better: 'lower', at: { services } } as const;
+      return ([['p50', 0.5], ['p99', 0.99]] as const).map(([word, fraction]) =>
+        figure({ ...described, what: `${whatOf[event]}, ${word}` }, ...summaries(all, (delay) => delay, (samples) => percentile(samples, fraction))),
+      );
+    });
+  } finally {
+    await removeServices(nodes, [...measured, ...beside]);
+    await dockerdPublishes(nodes, 0);
+  }
+}
+
+async function once(nodes: readonly string[], side: Side, most: number): Promise<Delays> {
+  const name = nameOf(side);
+  const watch = await watchIpvs(nodes, sides[side].sandbox);
+  try {
+    const before = await runningTasks(side, name, 1);
+    await scale(name, most);
+    const scaled = await runningTasks(side, name, most);
+    const began = await delaysOf(watch, newIn(scaled, before), (seen, address) => takenInAt(seen, address, nodes));
+
+    const count = await killOneOnEach(nodes, name);
+    const ended = await eventually(async () => {
+      const failed = (await tasksOf(side, name)).filter(({ id, state }) => state === 'failed' && scaled.some((task) => task.id === id));
+      if (failed.length < count) throw new Error(`Docker has seen the end of ${failed.length} tasks of ${name}, ${count} were killed`);
+      return failed;
+    });
+    const killed = await delaysOf(watch, ended, (seen, address) => takenOutAt(seen, address, nodes));
+    const healed = await runningTasks(side, name, most);
+    const again = await delaysOf(watch, newIn(healed, scaled), (seen, address) => takenInAt(seen, address, nodes));
+
+    const timestamp = await scale(name, 1);
+    const left = await runningTasks(side, name, 1);
+    const removed = newIn(healed, left).map((task) => ({ ...task, timestamp }));
+    const gone = await delaysOf(watch, removed, (seen, address) => takenOutAt(seen, address, nodes));
+    return { started: [...began, ...again], killed, 'scaled down': gone };
+  } finally {
+    await watch.stop();
+  }
+}
+
+function newIn(tasks: readonly BenchTask[], before: readonly BenchTask[]): BenchTask[] {
+  return tasks.filter(({ id }) => !before.some((task) => task.id === id));
+}
+
+/** Waits until every node has taken notice of each of the tasks. */
+function delaysOf(watch: Watch, tasks: readonly BenchTask[], noticedAt: (seen: readonly IpvsEvent[], address: string) => number | null): Promise<number[]> {
+  return eventually(async () => {
+    const seen = await watch.events();
+    return tasks.map(({ address, timestamp }) => {
+      const at = noticedAt(seen, address);
+      if (at === null) throw new Error(`not every node has noticed what became of ${address}`);
+      return (at - microseconds(timestamp)) / 1000;
+    });
+  }, 120_000);
+}
+
+/** SIGKILL, as a crash: nobody is told before. Gives how many. */
+async function killOneOnEach(nodes: readonly string[], name: string): Promise<number> {
+  const first = Object.entries(await containersOf(name, nodes)).flatMap(([node, [id]]) => (id === undefined ? [] : [{ node, id }]));
+  await Promise.all(first.map(({ node, id }) => shell(node, `curl -sS --fail --max-time 60 --unix-socket /run/docker.sock -X POST http://docker/containers/${id}/kill`)));
+  return first.length;
+}
+
+interface Watch {
+  events(): Promise<IpvsEvent[]>;
+  stop(): Promise<void>;
+}
+
+/** One watcher in the virtual machine for all nodes. */
+async function watchIpvs(nodes: readonly string[], namespace: string): Promise<Watch> {
+  const places = nodes.map((node) => `${node}=/proc/$(cat /run/lab/${node}/pid)/root${namespace}`).join(' ');
+  const file = '/run/lab/watch-ipvs';
+  await vm(`setsid /run/lab/bin/watch-ipvs ${places} >${file}.out 2>${file}.err </dev/null & echo $! >${file}.pid
+    for i in {1..300}; do grep -q watching ${file}.out && exit 0; sleep 0.1; done; cat ${file}.err >&2; exit 1`);
+  return {
+    events: async () => parseEvents(await vm(`cat ${file}.out`)),
+    stop: async () => void (await vm(`kill $(cat ${file}.pid); rm -f ${file}.*`)),
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * Rest and churn: what a controller costs when nothing happens, and whether anything of it grows while services and tasks
+ * come and go as fast as Docker takes them.
+ */
+import { startMeshes, removeMeshes } from '../../e2e/support/cluster.js';
+import { shell } from '../../e2e/support/lab.js';
+import { served } from '../../e2e/support/mesh.js';
+import { factsOf } from '../controller.js';
+import { pause, type PartContext } from '../part.js';
+import { cpuBetween } from '../processes.js';
+import { figure, type Figure } from '../report.js';
+import { createService, makeOverlay, removeOverlay, removeServices, runningTasks, scale, type Side } from '../swarm.js';
+import { slope, summarise } from '../statistics.js';
+
+const restful = 'bench-rest';
+
+/** What must not grow. */
+interface Belongings {
+  readonly residentMiB: number;
+  readonly openFiles: number;
+  readonly links: number;
+  readonly rules: number;
+  readonly zones: number;
+  readonly namespaces: number;
+}
+
+const words: Readonly<Record<keyof Belongings, string>> = {
+  residentMiB: 'memory',
+  openFiles: 'open files',
+  links: 'links of host and mesh',
+  rules: 'iptables rules of host and mesh',
+  zones: 'conntrack zones and routing rules',
+  namespaces: 'network namespaces',
+};
+
+export async function rest(context: PartContext): Promise<readonly Figure[]> {
+  const { nodes, small, tell } = context;
+  await makeOverlay();
+  await createService('both', { name: restful, ports: [{ published: 8080, target: 80 }], replicas: nodes.length });
+  try {
+    await runningTasks('dockerd', restful, nodes.length);
+    await startMeshes(nodes);
+    for (const node of nodes) await served({ 'tcp/8080': nodes.length }, node);
+    const idle = await idleFigures(context, small ? 5 : 60);
+    tell(`rest: ${idle.filter(({ unit }) => unit === '%').map(({ routemesh }) => `${routemesh.value.toFixed(2)} % of a core`).join(', ')}`);
+    return [...idle, ...(await churn(context))];
+  } finally {
+    await removeServices(nodes, [restful]);
+    await removeMeshes(nodes);
+    await removeOverlay();
+  }
+}
+
+async function idleFigures({ nodes, rounds }: PartContext, seconds: number): Promise<Figure[]> {
+  // What a start leaves to be done is not rest.
+  await pause(5000);
+  const samples = new Map<string, { percent: number; wakeUps: number; residentMiB: number }[]>(nodes.map((node) => [node, []]));
+  for (let round = 1; round <= rounds; round += 1) {
+    const before = await Promise.all(nodes.map(factsOf));
+    await pause(seconds * 1000);
+    const after = await Promise.all(nodes.map(factsOf));
+    for (const [index, node] of nodes.entries()) {
+      const [from, to] = [before[index], after[index]];
+      if (from === undefined || to === undefined) continue;
+      samples.get(node)?.push({
+        percent: (100 * cpuBetween(from, to).total) / seconds,
+        wakeUps: (to.voluntarySwitches - from.voluntarySwitches) / seconds,
+        residentMiB: to.residentMiB,
+      });
+    }
+  }
+  return [...samples].flatMap(([node, found], index) => {
+    const described = { group: `an idle controller on ${node}, ${index === 0 ? 'manager' : 'worker'}`, better: 'lower', at: { node: index + 1 } } as const;
+    return [
+      figure({ ...described, what: 'CPU of one core', unit: '%' }, summarise(found.map(({ percent }) => percent))),
+      figure({ ...described, what: 'wake-ups', unit: '/s' }, summarise(found.map(({ wakeUps }) => wakeUps))),
+      figure({ ...described, what: 'memory', unit: 'MiB' }, summarise(found.map(({ residentMiB }) => residentMiB))),
+    ];
+  });
+}
+
+/** Samples are taken only when all that came has gone again: what is left then, stays. */
+async function churn({ nodes, minutes, tell }: PartContext): Promise<Figure[]> {
+  const [node = 'h1'] = nodes;
+  const samples: { readonly minute: number; readonly has: Belongings }[] = [];
+  const began = Date.now();
+  const minute = (): number => (Date.now() - began) / 60_000;
+  let services = 0;
+  // The first round warms caches up.
+  do {
+    services += (await Promise.all((['routemesh', 'dockerd'] as const).map((side) => comeAndGo(nodes, side)))).length;
+    await pause(3000);
+    samples.push({ minute: minute(), has: await belongingsOf(node) });
+    tell(`rest: ${services} services came and went in ${minute().toFixed(1)} of ${minutes} minutes, ${samples.at(-1)?.has.residentMiB.toFixed(0)} MiB`);
+  } while (minute() < minutes || samples.length < 2);
+  const first = samples[0]?.has;
+  const last = samples.at(-1)?.has;
+  if (first === undefined || last === undefined) return [];
+  const described = { group: `${services} services came and went on ${node}`, better: 'lower', at: {} } as const;
+  const perHour = slope(samples.map(({ minute: x, has }) => [x / 60, has.residentMiB] as const));
+  return [
+    figure({ ...described, what: 'memory at the end', unit: 'MiB' }, summarise([last.residentMiB])),
+    figure({ ...described, what: 'memory, growth in an hour by all samples', unit: 'MiB' }, summarise([perHour])),
+    ...(Object.keys(words) as (keyof Belongings)[]).map((what) =>
+      figure({ ...described, what: `${words[what]}, growth from first to last`, unit: what === 'residentMiB' ? 'MiB' : 'count' }, summarise([last[what] - first[what]])),
+    ),
+  ];
+}
+
+/** A service of one side comes, grows, shrinks, and goes; the two sides do so at once. */
+async function comeAndGo(nodes: readonly string[], side: Side): Promise<string> {
+  const name = `bench-churn-${side}`;
+  const most = 2 * nodes.length;
+  await createService(side === 'dockerd' ? 'both' : side, { name, ports: [{ published: side === 'dockerd' ? 8180 : 8280, target: 80 }] });
+  await runningTasks(side, name, 1);
+  await scale(name, most);
+  await runningTasks(side, name, most);
+  await scale(name, 1);
+  await runningTasks(side, name, 1);
+  await removeServices(nodes, [name]);
+  return name;
+}
+
+async function belongingsOf(node: string): Promise<Belongings> {
+  const { residentMiB, openFiles } = await factsOf(node);
+  const inside = ['mesh_sbox', 'mesh_fabric'].map((namespace) => `ip netns exec ${namespace}`);
+  const everywhere = (command: string): string => `{ ${['', ...inside].map((enter) => `${enter} ${command}`).join('; ')}; }`;
+  const output = await shell(
+    node,
+    `${everywhere('ip -o link')} | wc -l; ${everywhere('iptables-save')} | grep -c ^-A
+     { ip netns exec mesh_fabric iptables -t raw -S | grep -e --zone || true; ip netns exec mesh_fabric ip rule; } | wc -l; ls /run/netns | wc -l`,
+  );
+  const [links = Number.NaN, rules = Number.NaN, zones = Number.NaN, namespaces = Number.NaN] = output.trim().split('\n').map(Number);
+  return { residentMiB, openFiles, links, rules, zones, namespaces };
+}
