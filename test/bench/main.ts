@@ -37,6 +37,7 @@ async function measure(options: Options): Promise<Report> {
   let report = emptyReport;
   let up: Shape | null = null;
   process.env.LAB_NAME = options.lab ?? 'bench';
+  endOnSignal(options.lab === null);
   try {
     // Parts that need the same lab follow one another.
     for (const name of [...options.parts].sort((one, other) => parts[other].shape.localeCompare(parts[one].shape))) {
@@ -59,6 +60,16 @@ async function measure(options: Options): Promise<Report> {
     if (up !== null) await bringDown();
   }
   return report;
+}
+
+/** A run that is stopped leaves no virtual machine behind. In a lab of somebody else's it leaves its services. */
+function endOnSignal(isOwnLab: boolean): void {
+  for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15]] as const) {
+    process.once(signal, () => {
+      tell(`stopped by ${signal}`);
+      void (isOwnLab ? bringDown() : Promise.resolve()).finally(() => process.exit(128 + number));
+    });
+  }
 }
 
 function read(file: string): Report {
