@@ -1,12 +1,11 @@
 /** The lab that is measured in: brought up in the shape that a part needs, and described. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { readVersion } from '../../src/version.js';
-import { attempt, lab, on } from '../e2e/support/lab.js';
+import { attempt, lab } from '../e2e/support/lab.js';
+import { projectFolder } from '../support/project.js';
 import type { Machine } from './report.js';
-
-const project = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** `swarm`: three nodes with dockerd. `bare`: no dockerd anywhere. */
 export type Shape = 'swarm' | 'bare';
@@ -38,11 +37,11 @@ export async function describeMachine(nodes: readonly string[]): Promise<Machine
     await vm("nproc; awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo; uname -r; /opt/node/bin/node --version; . /etc/os-release; echo $VERSION_CODENAME")
   ).trim().split('\n');
   const docker = await attempt(['exec', nodes[0] ?? 'h1', 'curl', '-sS', '--max-time', '10', '--unix-socket', '/run/docker.sock', 'http://docker/version']);
-  const state = `${project}.lab/run/${process.env.LAB_NAME ?? 'default'}`;
+  const state = join(projectFolder, '.lab/run', process.env.LAB_NAME ?? 'default');
   return {
     cores: Number(cores),
     memoryMiB: Number(memory),
-    accelerator: readFileSync(`${state}/accel`, 'utf8').trim() === 'kvm' ? 'kvm' : 'tcg',
+    accelerator: readFileSync(join(state, 'accel'), 'utf8').trim() === 'kvm' ? 'kvm' : 'tcg',
     kernel,
     suite,
     docker: docker.code === 0 ? (JSON.parse(docker.stdout) as { readonly Version: string }).Version : null,
@@ -52,11 +51,6 @@ export async function describeMachine(nodes: readonly string[]): Promise<Machine
   };
 }
 
-/** The time of a node's clock, in microseconds since 1970. */
-export async function clockOf(node: string): Promise<number> {
-  return fromEpochRealtime(await on(node)('bash', '-c', 'echo $EPOCHREALTIME'));
-}
-
 /** bash's EPOCHREALTIME, `1764081659.123456`, in microseconds. */
 export function fromEpochRealtime(text: string): number {
   return Math.round(Number(text.trim()) * 1e6);
@@ -64,7 +58,7 @@ export function fromEpochRealtime(text: string): number {
 
 async function command(words: readonly string[]): Promise<void> {
   const code = await new Promise<number | null>((resolve, reject) => {
-    spawn(`${project}scripts/lab`, words, { stdio: ['ignore', 2, 2] }).on('error', reject).on('close', resolve);
+    spawn(join(projectFolder, 'scripts/lab'), words, { stdio: ['ignore', 2, 2] }).on('error', reject).on('close', resolve);
   });
   if (code !== 0) throw new Error(`scripts/lab ${words.join(' ')} ended with ${code}`);
 }

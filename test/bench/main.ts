@@ -1,7 +1,6 @@
 /** scripts/bench: measures the parts that were asked for, one after the other, and tells what came of them. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { plotsOf, withTables } from './documentation.js';
 import { bringDown, bringUp, describeMachine, nodesOfLab, type Shape } from './machine.js';
 import { help, readOptions, UsageError, type Options } from './options.js';
@@ -13,9 +12,10 @@ import { rest } from './parts/rest.js';
 import { scale } from './parts/scale.js';
 import { emptyReport, merge, type PartName, type Report } from './report.js';
 import { terminalLines } from './tables.js';
+import { projectFolder } from '../support/project.js';
 
 const exitUsage = 64;
-const docs = fileURLToPath(new URL('../../../docs/', import.meta.url));
+const docs = join(projectFolder, 'docs');
 const documented = join(docs, 'performance.json');
 
 const parts: Readonly<Record<PartName, { readonly shape: Shape; readonly measure: Part }>> = {

@@ -3,10 +3,11 @@
  * `scripts/test` brings the lab up; LAB_NAME says which one.
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { projectFolder } from '../../support/project.js';
 
-const labCommand = fileURLToPath(new URL('../../../scripts/lab', import.meta.url));
+const labCommand = join(projectFolder, 'scripts/lab');
 
 export interface Outcome {
   readonly code: number | null;
