@@ -23,9 +23,10 @@ export async function saveFloor(node: string): Promise<{ readonly rules: number;
   return { rules, realServers };
 }
 
+/** `lo` is up: without a table of local addresses IPVS takes no address for a unicast one (ip_vs_add_dest()). */
 export async function restoreFloor(node: string): Promise<Floor> {
   const names = Object.keys(places);
-  const namespaces = names.map((name) => `ip netns add floor-${name}`).join('; ');
+  const namespaces = names.map((name) => `ip netns add floor-${name}; ip -n floor-${name} link set lo up`).join('; ');
   const each = names.map((name) => `[ ! -s ${folder}/${name}.sets ] || nsenter --net=/run/netns/floor-${name} ipset restore <${folder}/${name}.sets; nsenter --net=/run/netns/floor-${name} iptables-restore <${folder}/${name}.rules`);
   const timed = `time { ${each.join('; ')}; nsenter --net=/run/netns/floor-sandbox ipvsadm -R <${folder}/ipvs; }`;
   const gone = names.map((name) => `ip netns del floor-${name}`).join('; ');

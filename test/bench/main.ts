@@ -1,6 +1,7 @@
 /** scripts/bench: measures the parts that were asked for, one after the other, and tells what came of them. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { removeMeshes, startMeshes } from '../e2e/support/cluster.js';
 import { plotsOf, withTables } from './documentation.js';
 import { bringDown, bringUp, describeMachine, nodesOfLab, type Shape } from './machine.js';
 import { help, readOptions, UsageError, type Options } from './options.js';
@@ -11,6 +12,7 @@ import { publish } from './parts/publish.js';
 import { rest } from './parts/rest.js';
 import { scale } from './parts/scale.js';
 import { emptyReport, merge, type PartName, type Report } from './report.js';
+import { makeOverlay, removeOverlay } from './swarm.js';
 import { terminalLines } from './tables.js';
 import { projectFolder } from '../support/project.js';
 
@@ -26,6 +28,9 @@ const parts: Readonly<Record<PartName, { readonly shape: Shape; readonly measure
   rest: { shape: 'swarm', measure: rest },
 };
 
+/** Parts that need the same lab follow one another. The data path stops the controllers that the others need running. */
+const partsInOrder: readonly PartName[] = ['publish', 'convergence', 'rest', 'data-path', 'scale'];
+
 const began = Date.now();
 
 function tell(message: string): void {
@@ -36,17 +41,19 @@ function tell(message: string): void {
 async function measure(options: Options): Promise<Report> {
   let report = emptyReport;
   let up: Shape | null = null;
+  let staged: readonly string[] = [];
   process.env.LAB_NAME = options.lab ?? 'bench';
   endOnSignal(options.lab === null);
   try {
-    // Parts that need the same lab follow one another.
-    for (const name of [...options.parts].sort((one, other) => parts[other].shape.localeCompare(parts[one].shape))) {
+    for (const name of partsInOrder.filter((part) => options.parts.includes(part))) {
       const { shape, measure: part } = parts[name];
+      if (shape === 'bare' && staged.length > 0) staged = await leaveStage(staged);
       if (options.lab === null && up !== shape) {
         up = shape;
         await bringUp(shape);
       }
       const nodes = await nodesOfLab();
+      if (shape === 'swarm') staged = await setStage(nodes);
       const context: PartContext = { nodes, rounds: options.rounds, minutes: options.minutes, small: options.small, tell };
       const measuredAt = new Date();
       const figures = await part(context);
@@ -57,9 +64,24 @@ async function measure(options: Options): Promise<Report> {
       for (const file of [...(options.json === null ? [] : [options.json]), ...(options.docs ? [documented] : [])]) write(file, merge(read(file), report));
     }
   } finally {
+    if (options.lab !== null && staged.length > 0) await leaveStage(staged);
     if (up !== null) await bringDown();
   }
   return report;
+}
+
+/** For the parts that need a Swarm: our controllers on all nodes, and the network of what they publish. Again, it changes nothing. */
+async function setStage(nodes: readonly string[]): Promise<readonly string[]> {
+  await makeOverlay();
+  await startMeshes(nodes);
+  tell(`routemesh runs on ${nodes.join(', ')}`);
+  return nodes;
+}
+
+async function leaveStage(nodes: readonly string[]): Promise<readonly string[]> {
+  await removeMeshes(nodes);
+  await removeOverlay();
+  return [];
 }
 
 /** A run that is stopped leaves no virtual machine behind. In a lab of somebody else's it leaves its services. */

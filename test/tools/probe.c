@@ -32,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_ADDRESSES = 16, MAX_PAIRS = 16 * 4096, AT_ONCE = 32, PAUSE_US = 2000, PATIENCE_US = 500000 };
+enum { MAX_ADDRESSES = 16, MAX_PAIRS = 16 * 4096, AT_ONCE = 32, PAUSE_US = 10000, PATIENCE_US = 500000 };
 enum { EXIT_MISSING = 1, EXIT_USAGE = 64 };
 
 struct pair {

@@ -2,14 +2,14 @@
  * Convergence: from Docker's own timestamp of a task until the IPVS of every node has taken it in or out, seen by
  * test/tools/watch-ipvs.c for both meshes alike. A round scales a service up, kills its containers, and scales it down.
  */
-import { containersOf, removeMeshes, startMeshes } from '../../e2e/support/cluster.js';
+import { containersOf } from '../../e2e/support/cluster.js';
 import { eventually, shell } from '../../e2e/support/lab.js';
 import { microseconds, parseEvents, takenInAt, takenOutAt, type IpvsEvent } from '../ipvs-events.js';
 import { vm } from '../machine.js';
 import { summaries, type PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
 import { percentile } from '../statistics.js';
-import { createService, dockerdPublishes, makeOverlay, removeOverlay, removeServices, runningTasks, scale, sides, tasksOf, type BenchTask, type Side } from '../swarm.js';
+import { createService, dockerdPublishes, removeServices, runningTasks, scale, sides, tasksOf, type BenchTask, type Side } from '../swarm.js';
 import { alternate } from '../turns.js';
 
 const events = ['started', 'killed', 'scaled down'] as const;
@@ -28,17 +28,9 @@ const nameOf = (side: Side): string => `bench-${side}`;
 const bystanders = (count: number): string[] => Array.from({ length: count }, (_, index) => `bench-beside-${index + 1}`);
 
 export async function convergence(context: PartContext): Promise<readonly Figure[]> {
-  const { nodes, small } = context;
-  await makeOverlay();
-  await startMeshes(nodes);
-  try {
-    const figures: Figure[] = [];
-    for (const services of small ? [1] : [1, 50]) figures.push(...(await withServices(context, services)));
-    return figures;
-  } finally {
-    await removeMeshes(nodes);
-    await removeOverlay();
-  }
+  const figures: Figure[] = [];
+  for (const services of context.small ? [1] : [1, 50]) figures.push(...(await withServices(context, services)));
+  return figures;
 }
 
 /** Beside the one that is measured, services that dockerd publishes: both meshes serve them. */

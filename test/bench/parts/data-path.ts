@@ -6,13 +6,13 @@
  * is measured stands in the middle of the others on both sides; the others are one virtual service for each thousand
  * ports in dockerd's sandbox, as dockerd would make for services of a thousand ports, and one for each port in ours.
  */
-import { addressOf, everywhere, removeMeshes, startMeshes } from '../../e2e/support/cluster.js';
+import { addressOf, everywhere, startMeshes } from '../../e2e/support/cluster.js';
 import { eventually, lab, on } from '../../e2e/support/lab.js';
 import { dockerSandbox, status, stopMesh } from '../../e2e/support/mesh.js';
 import { chunks, crowded, virtualServices, withoutJumpsTo } from '../crowd.js';
 import { summaries, type PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
-import { createService, dockerdPublishes, makeOverlay, removeOverlay, removeServices, runningTasks, type Side } from '../swarm.js';
+import { createService, dockerdPublishes, removeServices, runningTasks, type Side } from '../swarm.js';
 import { alternate, type Sides } from '../turns.js';
 
 const taskNode = 'h1';
@@ -41,14 +41,9 @@ export async function dataPath(context: PartContext): Promise<readonly Figure[]>
   const { small } = context;
   // One node that tasks are on, and one that is only a way in.
   const nodes = context.nodes.slice(0, 2);
-  await makeOverlay();
-  try {
-    const figures: Figure[] = [];
-    for (const ports of small ? [1] : [1, 1000, 5000]) figures.push(...(await withPorts(context, nodes, ports)));
-    return figures;
-  } finally {
-    await removeOverlay();
-  }
+  const figures: Figure[] = [];
+  for (const ports of small ? [1] : [1, 1000, 5000]) figures.push(...(await withPorts(context, nodes, ports)));
+  return figures;
 }
 
 async function withPorts({ rounds, small, tell }: PartContext, nodes: readonly string[], ports: number): Promise<Figure[]> {
@@ -82,7 +77,6 @@ async function withPorts({ rounds, small, tell }: PartContext, nodes: readonly s
     for (const mark of marksOf(crowd)) await everywhere((node) => on(node)(...inDockerSandbox, 'ipvsadm', '-D', '-f', String(mark)), Object.keys(sandboxes));
     await removeServices(nodes, names);
     await dockerdPublishes(nodes, 0);
-    await removeMeshes(nodes);
   }
 }
 

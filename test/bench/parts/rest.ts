@@ -2,14 +2,13 @@
  * Rest and churn: what a controller costs when nothing happens, and whether anything of it grows while services and tasks
  * come and go as fast as Docker takes them.
  */
-import { startMeshes, removeMeshes } from '../../e2e/support/cluster.js';
 import { shell } from '../../e2e/support/lab.js';
 import { served } from '../../e2e/support/mesh.js';
 import { factsOf } from '../controller.js';
 import { pause, type PartContext } from '../part.js';
 import { cpuBetween } from '../processes.js';
 import { figure, type Figure } from '../report.js';
-import { createService, makeOverlay, removeOverlay, removeServices, runningTasks, scale, type Side } from '../swarm.js';
+import { createService, removeServices, runningTasks, scale, type Side } from '../swarm.js';
 import { slope, summarise } from '../statistics.js';
 
 const restful = 'bench-rest';
@@ -35,19 +34,15 @@ const words: Readonly<Record<keyof Belongings, string>> = {
 
 export async function rest(context: PartContext): Promise<readonly Figure[]> {
   const { nodes, small, tell } = context;
-  await makeOverlay();
   await createService('both', { name: restful, ports: [{ published: 8080, target: 80 }], replicas: nodes.length });
   try {
     await runningTasks('dockerd', restful, nodes.length);
-    await startMeshes(nodes);
     for (const node of nodes) await served({ 'tcp/8080': nodes.length }, node);
     const idle = await idleFigures(context, small ? 5 : 60);
     tell(`rest: ${idle.filter(({ unit }) => unit === '%').map(({ routemesh }) => `${routemesh.value.toFixed(2)} % of a core`).join(', ')}`);
     return [...idle, ...(await churn(context))];
   } finally {
     await removeServices(nodes, [restful]);
-    await removeMeshes(nodes);
-    await removeOverlay();
   }
 }
 
