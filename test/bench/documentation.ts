@@ -6,15 +6,20 @@ import { markdownOf } from './tables.js';
 const begin = (name: PartName): string => `<!-- figures of ${name}: made by scripts/bench docs -->`;
 const end = '<!-- end of figures -->';
 
+const plotFiles: Readonly<Partial<Record<PartName, string>>> = { publish: 'performance-publish.svg', 'data-path': 'performance-data-path.svg', scale: 'performance-scale.svg' };
+
 /** Replaces what stands between the marks of each measured part; all else is a person's. */
 export function withTables(text: string, report: Report): string {
+  const plots = plotsOf(report);
   return partNames.reduce((page, name) => {
     const part = report.parts[name];
     const from = page.indexOf(begin(name));
     const to = page.indexOf(end, from);
     if (part === undefined) return page;
     if (from < 0 || to < 0) throw new Error(`docs/performance.md has no place for ${name}: expected the lines\n${begin(name)}\n${end}`);
-    return `${page.slice(0, from)}${begin(name)}\n${markdownOf(part)}\n${page.slice(to)}`;
+    const file = plotFiles[name];
+    const picture = file === undefined || plots[file] === undefined ? '' : `![The figures as a plot](images/${file})\n\n`;
+    return `${page.slice(0, from)}${begin(name)}\n${picture}${markdownOf(part)}\n${page.slice(to)}`;
   }, text);
 }
 
