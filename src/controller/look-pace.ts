@@ -1,13 +1,13 @@
 /**
  * How long to wait between two whole looks at the kernel. A look at 10,000 ports takes seconds, and mostly finds nothing:
- * while nothing happens the pauses grow until looking takes a two-hundredth of the time and no more. Hints from the
+ * while nothing happens the pauses grow until looking takes a twentieth of the time and no more. Hints from the
  * kernel, and whatever else is heard of, are looked after at once, as ever.
  */
 
-/** Of a processor's time, at the end: 0.5 %. */
-const share = 1 / 200;
-/** Somebody else's change that gives no hint (IPVS has none) is to be found some time, whatever a look takes. */
-const longestMilliseconds = 600_000;
+/** Of the time, at the end. Where a look takes 50 ms and the pause is 10 s, it is 0.5 % from the beginning. */
+const share = 1 / 20;
+/** Somebody else's change that gives no hint (IPVS has none) is to be found within a minute, whatever a look takes: no mesh heals itself that nobody looks at. */
+const longestMilliseconds = 60_000;
 
 export class LookPace {
   private lastMilliseconds = 0;
@@ -35,6 +35,6 @@ export class LookPace {
 
   /** Milliseconds to a look that is in no hurry: it may take a twentieth of the time. */
   least(): number {
-    return Math.min(longestMilliseconds, this.lastMilliseconds * 20);
+    return Math.min(longestMilliseconds, this.lastMilliseconds / share);
   }
 }
