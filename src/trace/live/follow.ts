@@ -1,10 +1,10 @@
 /** Waits for a connection to a published port, and follows it through this node to its end. Only reads. */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readIpvsConnections, readSysctl, readTcpSockets } from '../../../native/index.js';
+import { IpvsUnavailableError, readIpvsConnections, readSysctl, readTcpSockets } from '../../../native/index.js';
 import { SavedState } from '../../cluster/saved-state.js';
 import type { ClusterState, Ipv4Address } from '../../cluster/state.js';
-import { Machine } from '../../kernel/machine.js';
+import { Machine, type OpenPlace } from '../../kernel/machine.js';
 import { hostOf } from '../../plan/addresses.js';
 import { fwmarkOf, portKey } from '../../plan/fwmark.js';
 import { peersOf } from '../../plan/peers.js';
@@ -174,10 +174,7 @@ class Follower {
   private lookForTasks(now: number): void {
     if (now < this.tasksAfter) return;
     this.tasksAfter = now + taskPause;
-    const sandbox = this.machine.open('sandbox');
-    const mark = fwmarkOf(this.request.protocol, this.request.port);
-    const service = sandbox?.ipvs().services().find(({ key }) => key.kind === 'fwmark' && key.fwmark === mark);
-    const servers = sandbox === undefined || service === undefined ? [] : sandbox.ipvs().destinations(service.key);
+    const servers = realServersOf(this.machine.open('sandbox'), this.request);
     this.servers = new Set(servers.map(({ address, port }) => `${address}:${port}`));
     const found = listenToTasks(this.machine, this.cluster, new Set(servers.map(({ address }) => address)), this.taskEars, this.earOptions());
     this.taskEars = [...this.taskEars, ...found];
@@ -210,5 +207,18 @@ class Follower {
       }),
       peerOf: (zone) => peers.find(({ number }) => number === zone)?.name ?? null,
     });
+  }
+}
+
+/** None where there is no sandbox, or no IPVS in this kernel: then the connection itself shows what is missing. */
+function realServersOf(sandbox: OpenPlace | undefined, { protocol, port }: FollowRequest): readonly { readonly address: string; readonly port: number }[] {
+  if (sandbox === undefined) return [];
+  try {
+    const mark = fwmarkOf(protocol, port);
+    const service = sandbox.ipvs().services().find(({ key }) => key.kind === 'fwmark' && key.fwmark === mark);
+    return service === undefined ? [] : sandbox.ipvs().destinations(service.key);
+  } catch (error) {
+    if (error instanceof IpvsUnavailableError) return [];
+    throw error;
   }
 }

@@ -3,7 +3,7 @@ import { afterAll, expect, it } from '@jest/globals';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { normalised } from '../../support/walk-through/normalise.js';
 import { changesSomething, stepsOf, withOutputs, type Step } from '../../support/walk-through/page.js';
-import { eventually, lab, shell } from './lab.js';
+import { eventually, shell } from './lab.js';
 
 const file = new URL('../../../docs/walk-through.md', import.meta.url);
 const writes = process.env.ROUTEMESH_WALK_THROUGH === 'write';
@@ -11,14 +11,13 @@ const writes = process.env.ROUTEMESH_WALK_THROUGH === 'write';
 const settling = 3_000;
 
 /** One test for each of the page's commands, in the page's order. */
-export function walkThrough(nodes: Step['nodes']): void {
+export function walkThrough(): void {
   const page = readFileSync(file, 'utf8');
   const written = new Map<number, string[]>();
   afterAll(() => {
     if (writes) writeFileSync(file, withOutputs(readFileSync(file, 'utf8'), written));
   });
-  const steps = stepsOf(page).filter((step) => step.nodes === nodes);
-  it.each(steps.map((step) => [`line ${step.line}: ${step.place}: ${step.command.split('\n')[0] ?? ''}`, step] as const))('%s', async (_name, step) => {
+  it.each(stepsOf(page).map((step) => [`line ${step.line}: ${step.place}: ${step.command.split('\n')[0] ?? ''}`, step] as const))('%s', async (_name, step) => {
     if (writes) written.set(step.line, await writtenOutput(step));
     else if (changesSomething(step.command)) expect(normalised(await run(step))).toEqual(normalised(step.output));
     else await eventually(async () => { expect(normalised(await run(step))).toEqual(normalised(step.output)); }, 30_000);
@@ -33,6 +32,6 @@ async function writtenOutput(step: Step): Promise<string[]> {
 
 /** What it prints on both of its outputs, in a shell as people have it: a failure is what the page shows of it. */
 async function run({ place, command }: Step): Promise<string[]> {
-  const text = place === 'you' ? await lab(command.split(' ').slice(1)) : await shell(place, `set +eu +o pipefail; exec 2>&1\n${command}`);
+  const text = await shell(place, `set +eu +o pipefail; exec 2>&1\n${command}`);
   return text === '' ? [] : text.replace(/\n+$/, '').split('\n').map((line) => line.trimEnd());
 }

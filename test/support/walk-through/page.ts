@@ -2,15 +2,13 @@
  * The commands of docs/walk-through.md, and what the page says that they print. Pure.
  *
  * A fenced block ```console holds commands behind a prompt that says where (`h1 # …` root on a node, `client $ …` the lab's
- * client, `you $ scripts/lab …` the machine that the lab is on), each with its output below. A command that ends in a backslash goes on in the next line. ```console nodes=3
- * needs a lab of three nodes. Other blocks are not run.
+ * client), each with its output below. A command that ends in a backslash goes on in the next line. Other blocks
+ * are not run.
  */
 
 export interface Step {
   /** Of the page, counted from 1: where the prompt is. */
   readonly line: number;
-  /** How many nodes the lab must have. */
-  readonly nodes: 1 | 3;
   readonly place: string;
   /** As a shell takes it, its lines joined by line ends. */
   readonly command: string;
@@ -24,14 +22,14 @@ export class PageError extends Error {
   }
 }
 
-type Kind = { readonly type: 'text' } | { readonly type: 'other' } | { readonly type: 'console'; readonly nodes: 1 | 3 };
+type Kind = 'text' | 'other' | 'console';
 
-const prompt = /^(h[1-9] #|client \$|you \$) (.*)$/;
+const prompt = /^(h[1-9] #|client \$) (.*)$/;
 
 /** @throws {PageError} for a block that would not be run as the page's author meant it */
 export function stepsOf(page: string): Step[] {
   const steps: (Omit<Step, 'output'> & { output: string[] })[] = [];
-  let kind: Kind = { type: 'text' };
+  let kind: Kind = 'text';
   let opened = 0;
   let isContinued = false;
   let begun = 0;
@@ -39,10 +37,10 @@ export function stepsOf(page: string): Step[] {
     const line = index + 1;
     if (text.startsWith('```')) {
       if (isContinued) throw new PageError(line, 'the command above goes on in the next line, and there is none');
-      [kind, opened, begun] = kind.type === 'text' ? [openedBy(text, line), line, steps.length] : [closedBy(text, line), 0, 0];
+      [kind, opened, begun] = kind === 'text' ? [openedBy(text, line), line, steps.length] : [closedBy(text, line), 0, 0];
       return;
     }
-    if (kind.type !== 'console') return;
+    if (kind !== 'console') return;
     const step = steps.at(-1);
     if (isContinued && step !== undefined) {
       steps[steps.length - 1] = { ...step, command: `${step.command}\n${text}` };
@@ -51,29 +49,27 @@ export function stepsOf(page: string): Step[] {
     }
     const [, place, command] = prompt.exec(text) ?? [];
     if (place !== undefined && command !== undefined) {
-      if (place === 'you $' && !/^scripts\/lab [\w .-]+$/.test(command)) throw new PageError(line, 'on your own machine only `scripts/lab` is run');
-      steps.push({ line, nodes: kind.nodes, place: place.split(' ')[0] ?? '', command, output: [] });
+      steps.push({ line, place: place.split(' ')[0] ?? '', command, output: [] });
       isContinued = command.endsWith('\\');
       return;
     }
     if (step === undefined || steps.length === begun) throw new PageError(line, `expected a prompt such as "h1 # " or "client $ " first, got ${JSON.stringify(text)}`);
     step.output.push(text);
   });
-  if (kind.type !== 'text') throw new PageError(opened, 'this block has no end');
+  if (kind !== 'text') throw new PageError(opened, 'this block has no end');
   return steps;
 }
 
 function openedBy(text: string, line: number): Kind {
   const [language = '', ...more] = text.slice(3).trim().split(/\s+/);
-  if (language !== 'console') return { type: 'other' };
-  if (more.length === 0) return { type: 'console', nodes: 1 };
-  if (more.join(' ') === 'nodes=3') return { type: 'console', nodes: 3 };
-  throw new PageError(line, `expected nothing or "nodes=3" behind \`\`\`console, got ${JSON.stringify(more.join(' '))}`);
+  if (language !== 'console') return 'other';
+  if (more.length > 0) throw new PageError(line, `expected nothing behind \`\`\`console, got ${JSON.stringify(more.join(' '))}`);
+  return 'console';
 }
 
 function closedBy(text: string, line: number): Kind {
   if (text.trim() !== '```') throw new PageError(line, 'a block begins inside of another');
-  return { type: 'text' };
+  return 'text';
 }
 
 /** The page with other outputs. `outputs`: by the step's line. */
@@ -91,5 +87,5 @@ export function withOutputs(page: string, outputs: ReadonlyMap<number, readonly 
 
 /** Does it change anything? Then it is run once; what only looks is looked at again until the mesh has followed. */
 export function changesSomething(command: string): boolean {
-  return /\bdocker (service (create|update|scale|rm)|pause|unpause)\b|\bmesh (h\d )?(start|stop)\b|\bcable h\d\b|\biptables (-t \w+ )?-[AIDF]\b|\bipvsadm -[CAEDaed]\b|\b(ip|bridge) \S+ (add|del|delete|set|flush)\b|\bkill\b|\btouch\b|>|\bsetsid\b/.test(command);
+  return /\bdocker (service (create|update|scale|rm)|pause|unpause)\b|\bmesh (start|stop)\b|\biptables (-t \w+ )?-[AIDF]\b|\bipvsadm -[CAEDaed]\b|\b(ip|bridge) \S+ (add|del|delete|set|flush)\b|\bkill\b|\btouch\b|>|\bsetsid\b/.test(command);
 }

@@ -20,7 +20,7 @@ hello
 h1 # true
 \`\`\`
 
-\`\`\`console nodes=3
+\`\`\`console
 h2 # ip addr
 lo
 \`\`\`
@@ -29,10 +29,10 @@ lo
 describe('the commands of a page', () => {
   it('are found in the page’s order with their place and output; blocks of another kind are not run', () => {
     expect(stepsOf(page)).toEqual([
-      { line: 8, nodes: 1, place: 'h1', command: 'docker service ls', output: ['ID   NAME', 'abc  web', ''] },
-      { line: 12, nodes: 1, place: 'client', command: 'curl \\\n    http://192.168.56.11:8080/', output: ['hello'] },
-      { line: 15, nodes: 1, place: 'h1', command: 'true', output: [] },
-      { line: 19, nodes: 3, place: 'h2', command: 'ip addr', output: ['lo'] },
+      { line: 8, place: 'h1', command: 'docker service ls', output: ['ID   NAME', 'abc  web', ''] },
+      { line: 12, place: 'client', command: 'curl \\\n    http://192.168.56.11:8080/', output: ['hello'] },
+      { line: 15, place: 'h1', command: 'true', output: [] },
+      { line: 19, place: 'h2', command: 'ip addr', output: ['lo'] },
     ]);
   });
 
@@ -41,8 +41,7 @@ describe('the commands of a page', () => {
     ['output of a block before', '```console\nh1 # true\n```\n```console\nhello\n```', 'line 5'],
     ['a block without an end', 'text\n```console\nh1 # true', 'line 2'],
     ['a block inside of another', '```console\nh1 # true\n```sh\n```', 'line 3'],
-    ['a command that would change the machine that the tests run on', '```console\nyou $ rm -rf .lab\n```', 'line 2'],
-    ['a word that nobody knows', '```console nodes=2\nh1 # true\n```', 'line 1'],
+    ['a word that nobody knows', '```console root\nh1 # true\n```', 'line 1'],
     ['a command that does not end', '```console\nh1 # echo \\\n```', 'line 3'],
   ])('that would be skipped in silence are an error: %s', (_name, text, where) => {
     expect(() => stepsOf(text)).toThrow(PageError);
@@ -58,7 +57,7 @@ describe('the commands of a page', () => {
   });
 
   it('that change something are run once, and those that only look may be repeated', () => {
-    const changes = ['docker service scale --detach web=1', 'iptables -I DOCKER-USER -j DROP', 'ip netns exec mesh_sbox ipvsadm -C', '/run/lab/bin/mesh start', 'scripts/lab mesh h2 start', 'scripts/lab cable h3 cut', 'iptables -t nat -F MESH-INGRESS', 'docker pause x', 'ip link del mesh_gwbridge', 'docker inspect x > /tmp/pid'];
+    const changes = ['docker service scale --detach web=1', 'iptables -I DOCKER-USER -j DROP', 'ip netns exec mesh_sbox ipvsadm -C', '/run/lab/bin/mesh start', 'iptables -t nat -F MESH-INGRESS', 'docker pause x', 'ip link del mesh_gwbridge', 'docker inspect x > /tmp/pid'];
     const looks = ['iptables -nL -t nat', 'docker service ls', 'ip netns exec mesh_sbox ipvsadm -ln', 'ip addr show mesh_gwbridge', 'routemesh trace 8080', 'curl http://192.168.56.11:8080/who', 'bridge fdb show dev vxlan0'];
     expect(changes.filter((command) => !changesSomething(command))).toEqual([]);
     expect(looks.filter(changesSomething)).toEqual([]);
@@ -99,10 +98,8 @@ describe('what may differ between two runs', () => {
 describe('docs/walk-through.md', () => {
   const text = readFileSync(new URL('../../../docs/walk-through.md', import.meta.url), 'utf8');
 
-  it('can be read, and has commands for one node and for three', () => {
-    const steps = stepsOf(text);
-    expect(steps.filter(({ nodes }) => nodes === 1).length).toBeGreaterThan(20);
-    expect(steps.filter(({ nodes }) => nodes === 3).length).toBeGreaterThan(3);
+  it('can be read', () => {
+    expect(stepsOf(text).length).toBeGreaterThan(50);
   });
 
   it('lists all that is not compared', () => {
