@@ -27,7 +27,6 @@ import { routerAddress } from '../plan/addresses.js';
 import { peersOf } from '../plan/peers.js';
 import { Planner } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
-import { findById } from '../sharing.js';
 import { Arrivals } from './arrivals.js';
 import { Backoff } from './backoff.js';
 import { ChangeLog } from './change-log.js';
