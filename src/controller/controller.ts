@@ -87,6 +87,8 @@ export class Controller {
   private currentPlan: NodePlan | null = null;
   /** The plan that the kernel is known to have held; null after a failure. */
   private lastApplied: NodePlan | null = null;
+  /** The last plan that the kernel has held whole: what both it and a new plan ask for, and is not there, somebody took. */
+  private lastHeld: NodePlan | null = null;
   private lastContext: PlanContext | null = null;
   /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
   private shed: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
@@ -253,11 +255,12 @@ export class Controller {
     this.shed = null;
 
     const changes = this.lastApplied !== null && !mustLook ? kernel.differenceFrom(this.lastApplied, next) : await this.lookFor(next);
-    const repairs = changes.filter((change) => isRepair(change, this.lastApplied, next));
+    const repairs = changes.filter((change) => isRepair(change, this.lastHeld, next));
     const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
     const result: ApplyResult = { applied: [...shed, ...applied.filter((change) => !shed.some((done) => isSame(done, change)))], failed };
     this.changes.tell(result, repairs, reason);
     this.lastApplied = result.failed.length === 0 ? next : null;
+    this.lastHeld = this.lastApplied ?? this.lastHeld;
     this.followPeers(state);
     return result;
   }

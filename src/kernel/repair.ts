@@ -9,9 +9,9 @@ import type { NodePlan } from '../plan/node-plan.js';
 import type { Change } from './change.js';
 import { differenceOfPlans } from './difference.js';
 
-/** `lastApplied`: the plan that the kernel is known to have held; null when there is none, then nothing is a repair. */
-export function isRepair(change: Change, lastApplied: NodePlan | null, next: NodePlan): boolean {
-  return lastApplied !== null && !consequencesOf(lastApplied, next).has(idOf(change));
+/** `lastHeld`: the last plan that the kernel has held whole; null when there is none, then nothing is a repair. */
+export function isRepair(change: Change, lastHeld: NodePlan | null, next: NodePlan): boolean {
+  return lastHeld !== null && !consequencesOf(lastHeld, next).has(idOf(change));
 }
 
 /** Those changes about whose objects both plans agree; the others were found by the light of a plan that is no longer wanted. */
@@ -21,11 +21,11 @@ export function stillWanted<C extends Change>(changes: readonly C[], judgedBy: N
 }
 
 /** The last answer is kept: the same two plans are asked about for each of a pass's changes. */
-let remembered: { readonly lastApplied: NodePlan; readonly next: NodePlan; readonly ids: ReadonlySet<string> } | undefined;
+let remembered: { readonly lastHeld: NodePlan; readonly next: NodePlan; readonly ids: ReadonlySet<string> } | undefined;
 
-function consequencesOf(lastApplied: NodePlan, next: NodePlan): ReadonlySet<string> {
-  if (remembered?.lastApplied !== lastApplied || remembered.next !== next) {
-    remembered = { lastApplied, next, ids: new Set(differenceOfPlans(lastApplied, next).map(idOf)) };
+function consequencesOf(lastHeld: NodePlan, next: NodePlan): ReadonlySet<string> {
+  if (remembered?.lastHeld !== lastHeld || remembered.next !== next) {
+    remembered = { lastHeld, next, ids: new Set(differenceOfPlans(lastHeld, next).map(idOf)) };
   }
   return remembered.ids;
 }

@@ -22,6 +22,7 @@ function bed() {
   const calls: string[] = [];
   const counts = new Map<string, ConnectionCount>();
   let answering = true;
+  let refusals = 0;
   let looking: Promise<void> = Promise.resolve();
   let found: readonly Change[] = [];
   let hint: (what: string) => void = () => undefined;
@@ -36,7 +37,12 @@ function bed() {
     portsHeldByOthers: () => new Map(),
     difference: async () => { note('look'); await looking; return found; },
     differenceFrom: differenceOfPlans,
-    apply: (_plan, changes) => { note(changes.map(({ summary }) => summary).join('; ')); return Promise.resolve({ applied: changes, failed: [] }); },
+    apply: (_plan, changes) => {
+      note(changes.map(({ summary }) => summary).join('; '));
+      const isRefused = refusals > 0;
+      refusals -= isRefused ? 1 : 0;
+      return Promise.resolve(isRefused ? { applied: [], failed: changes.map((change) => ({ change, error: new Error('refused') })) } : { applied: changes, failed: [] });
+    },
     applyAtOnce: (changes) => { note(`at once: ${changes.map(({ summary }) => summary).join('; ')}`); return changes; },
     connections: () => counts,
     statistics: () => Promise.resolve({ ports: new Map(), realServers: new Map() }),
@@ -73,6 +79,7 @@ function bed() {
       return (changes: readonly Change[]) => { found = changes; end(); };
     },
     hint: (what: string) => hint(what),
+    refuse: (times: number) => { refusals = times; },
     silence: (is: boolean) => { answering = !is; },
     tell: (state: ClusterState) => listener?.onState(state, 'test'),
     /** Resolves with the calls since the last time, once there are so many. */
@@ -168,4 +175,17 @@ it('a draining task keeps its cable although nobody here is connected: other nod
   while (controller.report().nodes[1]?.name !== 'renamed' || controller.report().syncs < 3) await new Promise((resolve) => setImmediate(resolve));
 
   expect(controller.report().ports[0]?.backends.map(({ taskName, weight: now }) => `${taskName} ${now}`)).toEqual(['web.1 0', 'web.2 1']);
+});
+
+it('what somebody else took is counted as repaired, also where it takes a second try', async () => {
+  const { hint, holdLook, refuse, next, controller } = await running();
+  const end = holdLook();
+  refuse(1);
+  hint('sandbox changed');
+  expect(await next(1)).toEqual(['look']);
+  end([lost(weight('7 → 1'), 'destination')]);
+
+  expect(await next(3)).toEqual([weight('7 → 1'), 'look', weight('7 → 1')]);
+  while (!controller.report().programmed) await new Promise((resolve) => setImmediate(resolve));
+  expect(controller.report().repairs).toEqual({ ipvs: 1 });
 });
