@@ -11,12 +11,15 @@ const typescript = {
   },
 };
 
+const patience = '<rootDir>/test/support/patience.ts';
+const setup = { unit: [], kernel: [patience], e2e: [patience, '<rootDir>/test/e2e/support/second-chance.ts'] };
+
 const layer = (displayName) => ({
   ...typescript,
   displayName,
   roots: [`<rootDir>/test/${displayName}`],
   testMatch: ['**/*.test.ts'],
-  setupFilesAfterEnv: displayName === 'unit' ? [] : ['<rootDir>/test/support/patience.ts'],
+  setupFilesAfterEnv: setup[displayName],
 });
 
 export default { projects: ['unit', 'kernel', 'e2e'].map(layer) };
