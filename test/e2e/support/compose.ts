@@ -29,6 +29,8 @@ const flags: Readonly<Record<string, (value: never) => string[]>> = {
   cap_add: (values: readonly string[]) => values.flatMap((value) => ['--cap-add', value]),
   security_opt: (values: readonly string[]) => values.flatMap((value) => ['--security-opt', value.replace(':', '=')]),
   read_only: (value: boolean) => [`--read-only=${value}`],
+  ulimits: (limits: Readonly<Record<string, number | { readonly soft: number; readonly hard: number }>>) =>
+    Object.entries(limits).flatMap(([name, limit]) => ['--ulimit', `${name}=${typeof limit === 'number' ? limit : `${limit.soft}:${limit.hard}`}`]),
   volumes: (values: readonly (string | Bind)[]) => values.flatMap(volume),
   logging: ({ options }: { readonly options: Readonly<Record<string, string>> }) => Object.entries(options).flatMap(([key, value]) => ['--log-opt', `${key}=${value}`]),
 };
