@@ -20,6 +20,7 @@ beforeAll(async () => {
     tar -C $folder -c . | docker import --change 'ENTRYPOINT ["routemesh"]' --change 'CMD ["run"]' --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - ${image} && rm -r $folder`);
   await createService('web', ['--publish', '8080:80'], 2);
   await h1('docker', 'run', '--detach', '--name', 'routemesh', ...flags, ...programs, image);
+  await eventually(async () => expect((await status()).programmed).toBe(true));
   await served({ 'tcp/8080': 2 });
 }, 240_000);
 
