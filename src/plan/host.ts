@@ -20,7 +20,7 @@ import * as rules from './rules.js';
 /** `ports`: those that take connections. */
 export function planHost(memory: PlanMemory, context: PlanContext, peers: readonly Peer[], ports: readonly PublishedPort[]): PlacePlan {
   const placeholders = placeholdersOf(memory, ports);
-    return placePlan({
+  return placePlan({
     place: 'host',
     namespace: null,
     ...memory.value('host devices', [context.settings, context.underlayMtu], () => hostDevices(context)),
