@@ -88,7 +88,7 @@ export async function served(expected: Readonly<Record<string, number>>, node = 
     const { ports } = await status(node);
     const found = Object.fromEntries(ports.filter(({ accepting }) => accepting).map(({ protocol, published, backends }) => [`${protocol}/${published}`, backends.filter(({ weight }) => weight > 0).length]));
     if (!isDeepStrictEqual(found, expected)) throw new Error(`${node} serves ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`);
-  });
+  }, 100_000);
 }
 
 /** Is the kernel what the plan says? Exit 0 of `routemesh plan`; throws with the diff otherwise. */
