@@ -6,7 +6,8 @@
  * - It follows one connection: the first that fits, to its end.
  * - Places are in the packet's order, each at most once, and each continues the one before (see `continues`).
  * - The sandbox tracks connections only where one of its rules needs it (`source-ip=snat`): IPVS registers no hooks of
- *   connection tracking by itself (ip_vs_register_conntrack()). Elsewhere IPVS's own entry stands for it.
+ *   connection tracking by itself (ip_vs_register_conntrack()). Elsewhere IPVS's own entry stands in for it; where IPVS's
+ *   table was only read before the tracked entry was heard, that one relieves it: it alone knows the translated source.
  * - Namespaces tell by sockets of their own, so a later place may be heard before an earlier one: what nobody waits for yet
  *   is kept for a while.
  */
@@ -55,6 +56,8 @@ interface Candidate {
   readonly chapter: Chapter;
 }
 
+/** Of the chapter that IPVS's entry stands in for. The kernel's own ids are hashes. */
+const standInId = 0;
 const order: readonly LivePlace[] = ['host', 'sandbox', 'fabric', 'task'];
 /** Of entries that may yet turn out to belong to the story: how many are kept, and for how many milliseconds. */
 const mostCandidates = 2_000;
@@ -118,7 +121,7 @@ export class Story {
     if (!isNews) return [];
     const moment: Moment = { type: 'ipvs', at: this.since(at), place: 'sandbox', name: sandbox.name, connection: this.latestIpvs };
     if (this.kept.some(({ where }) => where.place === 'sandbox')) return [moment];
-    this.keep({ where: sandbox, id: 0, entry: untracked(sought, found), forgotten: false, established: false }, at);
+    this.keep({ where: sandbox, id: standInId, entry: untracked(sought, found), forgotten: false, established: false }, at);
     return [moment, ...this.continueStory()];
   }
 
@@ -174,12 +177,12 @@ export class Story {
     return host === undefined ? null : turned(host.entry.back);
   }
 
-  /** Whatever of what was heard continues the story's last place. */
+  /** Whatever of what was heard continues the story's last place, or relieves a stand-in. */
   private continueStory(): Moment[] {
     const moments: Moment[] = [];
     for (;;) {
       const last = this.kept.at(-1);
-      const found = [...this.candidates].find(([, { chapter }]) => last !== undefined && follows(last, chapter));
+      const found = [...this.candidates].find(([, { chapter }]) => last !== undefined && (follows(last, chapter) || this.relieved(chapter) !== undefined));
       if (found === undefined) return moments;
       const [key, candidate] = found;
       this.candidates.delete(key);
@@ -194,8 +197,17 @@ export class Story {
     return heard.map(({ at, entry }, index) => ({ type: index === 0 ? 'appeared' : 'changed', at: this.since(at), place, name, entry }));
   }
 
+  /** The stand-in whose place in the story this chapter has. */
+  private relieved(chapter: Chapter): Chapter | undefined {
+    return this.kept.find((each, index) => {
+      const before = this.kept[index - 1];
+      return each.id === standInId && each.where.key === chapter.where.key && before !== undefined && follows(before, chapter);
+    });
+  }
+
   private keep(chapter: Chapter, at: number): void {
-    this.kept = [...this.kept, chapter];
+    const relieved = this.relieved(chapter);
+    this.kept = relieved === undefined ? [...this.kept, chapter] : this.kept.map((each) => (each === relieved ? chapter : each));
     this.changedAt = Math.max(this.changedAt, at);
   }
 

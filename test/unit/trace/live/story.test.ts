@@ -77,6 +77,24 @@ describe('the story of a connection', () => {
     expect(telling.places).toEqual(['host', 'mesh_sbox', 'mesh_fabric', 'web.1']);
   });
 
+  it('is told by the sandbox’s own entry once that is heard, since it alone knows the translated source', () => {
+    const router = '100.104.56.11';
+    const row = { protocol: 'tcp', client, clientPort: 50000, virtual: '172.30.0.2', virtualPort: 8080, server, serverPort: 80, state: 'ESTABLISHED', expiresSeconds: 8000 } as const;
+    const translated = { source: server, sourcePort: 80, destination: router, destinationPort: 50000 };
+    const there = { ...translated, source: router, sourcePort: 50000, destination: server, destinationPort: 80 };
+    const back = { protocol: 6, ...translated, zone: undefined };
+    for (const isReadFirst of [true, false]) {
+      const telling = new Telling().hear('new', ['host']);
+      const read = () => telling.story.hearIpvs(places.sandbox, [row], 1_000_500);
+      if (isReadFirst) read();
+      telling.story.hear(places.sandbox, { kind: 'new', entry: { ...entry('sandbox'), reply: back } }, 1_000_501);
+      if (!isReadFirst) read();
+      telling.story.hear(places.fabric, { kind: 'new', entry: { ...entry('fabric'), original: { protocol: 6, ...there, zone: undefined } } }, 1_000_502);
+      expect(telling.places).toEqual(['host', 'mesh_sbox', 'mesh_fabric']);
+      expect(telling.story.chapters[1]).toMatchObject({ entry: { back: { destination: router } } });
+    }
+  });
+
   it('tells of the task’s socket whether a program has it and what waits unread; a FIN is no byte of the client’s', () => {
     const telling = whole();
     const row = { local: server, localPort: 80, remote: client, remotePort: 50000, state: 'ESTABLISHED', sendQueue: 0, receiveQueue: 87, inode: 0 } as const;
