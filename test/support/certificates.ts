@@ -25,6 +25,8 @@ export interface LeafOptions {
 }
 
 const day = 86_400_000;
+/** Swarm takes no root that has less than a year left. */
+const authorityDays = 3_650;
 
 export class Authority implements Signed {
   readonly certificate: string;
@@ -37,7 +39,7 @@ export class Authority implements Signed {
     this.name = { CN: commonName };
     const { publicKey, privateKey } = this.keys;
     const signer = parent ?? this;
-    const fields = certificateFields(this.name, signer.name, publicKey, new Date(Date.now() - day), new Date(Date.now() + 365 * day), authorityExtensions);
+    const fields = certificateFields(this.name, signer.name, publicKey, new Date(Date.now() - day), new Date(Date.now() + authorityDays * day), authorityExtensions);
     this.certificate = pem('CERTIFICATE', signed(fields, signer.keys.privateKey));
     this.key = privateKey.export({ type: 'sec1', format: 'pem' }) as string;
   }
