@@ -54,10 +54,13 @@ describe('without any manager', () => {
 
   it('whose dockerd hangs, traffic goes on, and a worker that restarts meanwhile still programs its node', async () => {
     await shell('h1', 'pkill -STOP dockerd');
-    await lab(['mesh', 'h3', 'kill']);
-    await startMesh('h3');
-    await everyNodeServes();
-    await shell('h1', 'pkill -CONT dockerd');
+    try {
+      await lab(['mesh', 'h3', 'kill']);
+      await startMesh('h3');
+      await everyNodeServes();
+    } finally {
+      await shell('h1', 'pkill -CONT dockerd');
+    }
     await swarmReady(3);
     await everywhere((node) => eventually(async () => {
       const { source, conditions } = await status(node);
