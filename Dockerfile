@@ -10,7 +10,8 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 # No scripts of packages: koffi ships its binary, nothing else needs any.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json ./
+COPY scripts/bundle.js scripts/
 COPY native native
 COPY src src
 RUN npm run build && npm prune --omit=dev --ignore-scripts
