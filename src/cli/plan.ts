@@ -14,9 +14,21 @@ import { exitCodes } from './exit-codes.js';
 import { writeJson, type Output } from './output.js';
 import { countChanges, renderPlan } from './plan-view.js';
 
+/** For all that Docker and the managers are asked; each question has a shorter one of its own, which names who was silent. */
+const patienceMilliseconds = 120_000;
+
 export async function runPlan(settings: Settings, json: boolean, output: Output): Promise<number> {
+  const signal = AbortSignal.timeout(patienceMilliseconds);
+  try {
+    return await showPlan(settings, json, output, signal);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    throw new Error(`The cluster could not be read within ${patienceMilliseconds / 1_000} s: Docker or a manager's relay answers too slowly. \`routemesh doctor\` looks at both; \`routemesh status\` shows what the running controller knows.`, { cause: error });
+  }
+}
+
+async function showPlan(settings: Settings, json: boolean, output: Output, signal: AbortSignal): Promise<number> {
   const { assemble } = await import('./assembly.js');
-  const signal = AbortSignal.timeout(60_000);
   const { source, localTasks, node, kernel } = await assemble(settings, signal);
   try {
     const [held, deadPeers] = await Promise.all([portsHeldByController(settings), deadPeersOfController(settings)]);
