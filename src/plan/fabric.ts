@@ -23,7 +23,7 @@ import type { Peer } from './peers.js';
 import { deviceSysctls, mainTable, placePlan, routerSysctls } from './place.js';
 import type { PlannedPort } from './ports.js';
 import * as rules from './rules.js';
-import { planTargetSets, targetsSetName, tasksSetName } from './sets.js';
+import { noSets, planTargetSets, targetsSetName, tasksSetName } from './sets.js';
 import { taskMac } from './task.js';
 
 /** Chain of ours that tells peers apart, in the fabric's raw and mangle tables. */
@@ -68,7 +68,7 @@ export function planFabric(memory: PlanMemory, context: PlanContext, node: Clust
     routes: memory.join('fabric routes', ownDevices.routes, ...routesToTasks(memory, tasks, peers)),
     rules: ownDevices.rules,
     sysctls: memory.join('fabric sysctls', ownDevices.sysctls, memory.flatMap('cable sysctls', local, [], (task) => deviceSysctls(fabricTaskDevice(task.id)))),
-    sets: bySets ? planTargetSets(memory, local, ports, peers.length > 0) : [],
+    sets: bySets ? planTargetSets(memory, local, ports, peers.length > 0) : noSets,
     iptables: planFabricRules(memory, node.id, router, tasks, peers, ports),
   });
 }

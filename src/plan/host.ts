@@ -16,7 +16,7 @@ import type { Placeholder } from './objects.js';
 import type { Peer } from './peers.js';
 import { placePlan } from './place.js';
 import * as rules from './rules.js';
-import { matchesBySets, planPortSets, portSetName, protocolsOf } from './sets.js';
+import { matchesBySets, noSets, planPortSets, portSetName, protocolsOf } from './sets.js';
 
 /** `ports`: those that take connections. */
 export function planHost(memory: PlanMemory, context: PlanContext, peers: readonly Peer[], ports: readonly PublishedPort[]): PlacePlan {
@@ -25,7 +25,7 @@ export function planHost(memory: PlanMemory, context: PlanContext, peers: readon
     place: 'host',
     namespace: null,
     ...memory.value('host devices', [context.settings, context.underlayMtu], () => hostDevices(context)),
-    sets: matchesBySets(context, ports.length) ? planPortSets(memory, 'host', ports, false) : [],
+    sets: matchesBySets(context, ports.length) ? planPortSets(memory, 'host', ports, false) : noSets,
     iptables: planHostRules(memory, context, peers, ports),
     // dockerd holds the ports that it publishes itself; taking them first would keep it from doing so.
     placeholders: memory.value('held placeholders', [placeholders, context.mostPlaceholders], () => placeholders.slice(0, context.mostPlaceholders)),

@@ -19,7 +19,7 @@ import type { Peer } from './peers.js';
 import { mainTable, placePlan, routerSysctls } from './place.js';
 import type { PlannedPort } from './ports.js';
 import * as rules from './rules.js';
-import { matchesBySets, planPortSets, portSetName, protocolsOf } from './sets.js';
+import { matchesBySets, noSets, planPortSets, portSetName, protocolsOf } from './sets.js';
 
 /**
  * An idle TCP connection with the kernel's default keepalive is probed after 7,200 s and given up 9 probes of 75 s later
@@ -44,7 +44,7 @@ export function planSandbox(memory: PlanMemory, context: PlanContext, router: Ip
       // Peers' sandboxes too: whether a peer is there is asked on the way that traffic takes.
       memory.map('routes to peers', peers, [router], (peer) => routeToFabric(peer.router, router)),
     ),
-    sets: matchesBySets(context, accepting.length) ? planPortSets(memory, 'sandbox', accepting, true) : [],
+    sets: matchesBySets(context, accepting.length) ? planPortSets(memory, 'sandbox', accepting, true) : noSets,
     iptables: planSandboxRules(memory, context, router, address, ports, accepting),
     virtualServices: memory.map('virtual services', ports, [], virtualService),
     ipvsTimeouts,

@@ -27,6 +27,8 @@ export function portSetName(protocol: Protocol): string {
 /** Every set that any plan has, in whatever place: those that are ours. */
 export const setNames: readonly string[] = [...protocols.map(portSetName), targetsSetName, tasksSetName];
 
+export const noSets: readonly KernelSet[] = [];
+
 /** `count`: of the ports that take connections on this node. */
 export function matchesBySets({ settings: { setsFrom }, whyNoSets }: Pick<PlanContext, 'settings' | 'whyNoSets'>, count: number): boolean {
   return areSetsWanted(setsFrom, count) && (whyNoSets ?? null) === null;
