@@ -201,10 +201,18 @@ export function createNamedNamespace(name: string): void {
   }
 }
 
-function inOwnNamespaceAfterwards(action: () => void): void {
+/** A new namespace that nobody else sees, and that dies with its handle. @throws SystemError */
+export function createUnnamedNamespace(label: string): NetworkNamespace {
+  return inOwnNamespaceAfterwards(() => {
+    libc.unshare(CLONE_NEWNET, `network namespace ${label}`);
+    return NetworkNamespace.current();
+  });
+}
+
+function inOwnNamespaceAfterwards<Result>(action: () => Result): Result {
   const home = NetworkNamespace.current();
   try {
-    action();
+    return action();
   } finally {
     goHome(home);
     home.close();

@@ -30,6 +30,8 @@ export interface Settings {
   readonly gatewaySubnet: string;
   /** `protocol/number` of ports that are never taken from the node: ssh's, Swarm's, our own. */
   readonly reservedPorts: readonly string[];
+  /** From so many published ports on, rules ask sets and not port by port; null: never. */
+  readonly setsFrom: number | null;
   /** Full look at the kernel when nothing has happened, in milliseconds. */
   readonly resyncMilliseconds: number;
   /** How long after its last answer a peer gets no new connections, in milliseconds. */
@@ -69,6 +71,7 @@ export const defaultSettings: Settings = {
   names: { sandbox: 'mesh_sbox', fabric: 'mesh_fabric', gatewayBridge: 'mesh_gwbridge', chain: 'MESH-INGRESS' },
   gatewaySubnet: '172.30.0.0/24',
   reservedPorts: ['tcp/22', 'tcp/2377', 'tcp/7946', 'udp/7946', 'udp/4789', 'tcp/4798', 'udp/4798'],
+  setsFrom: 64,
   resyncMilliseconds: 10_000,
   peerTimeoutMilliseconds: 1_000,
   stateFolder: '/var/lib/routemesh',

@@ -2,6 +2,7 @@
 import type { ClusterSource, LocalTasks } from '../cluster/source.js';
 import { gatherContext, type AskedKernel } from '../controller/gather.js';
 import type { MeshKernel } from '../controller/mesh-kernel.js';
+import { askWhyNoSets } from '../controller/sets.js';
 import type { StatusReport } from '../controller/report.js';
 import { wordsOf, type Change } from '../kernel/change.js';
 import { isUnreadable } from '../kernel/unreadable.js';
@@ -65,7 +66,8 @@ export async function computePlan(inputs: PlanInputs, signal: AbortSignal): Prom
   const { settings, node, held } = inputs;
   const [state, localTasks] = await Promise.all([inputs.source.read(signal), inputs.localTasks.read(signal)]);
   const kernel = withoutOwnPlaceholders(inputs.kernel, held);
-  const context = gatherContext(state, { nodeId: node.id, settings, kernel, localTasks, deadPeers: inputs.deadPeers, unreachedTasks: new Set() }, () => undefined);
+  const whyNoSets = await askWhyNoSets(state, settings, inputs.kernel);
+  const context = gatherContext(state, { nodeId: node.id, settings, kernel, localTasks, whyNoSets, deadPeers: inputs.deadPeers, unreachedTasks: new Set() }, () => undefined);
   const nodePlan = plan(state, context);
   const difference = await inputs.kernel.difference(nodePlan);
   return {

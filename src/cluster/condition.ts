@@ -27,6 +27,8 @@ export const conditionReasons = [
   'CutOff',
   /** More ports are published than this process may hold sockets on; they are served, but other programs can take them by mistake. */
   'PlaceholdersShort',
+  /** So many ports are published that sets are wanted, and this node has none: rules are walked port by port. */
+  'SetsUnavailable',
   /** The source of the cluster state does not answer; the last good state is served. */
   'SourceUnavailable',
 ] as const;

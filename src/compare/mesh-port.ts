@@ -1,5 +1,4 @@
 /** What one mesh does with one published port, out of its rules and its IPVS. Pure. */
-import type { Protocol } from '../cluster/state.js';
 import { chainOf, type IptablesDocument } from '../kernel/iptables/document.js';
 import { portKey, portOfFwmark, type PortKey } from '../plan/fwmark.js';
 import type { SeenPlace, SeenRealServer, SeenVirtualService } from '../trace/observation.js';
@@ -7,6 +6,7 @@ import { isInPrefix } from '../trace/rules/addresses.js';
 import { effectOf } from '../trace/rules/effects.js';
 import { parseRule, type ParsedRule } from '../trace/rules/parsed-rule.js';
 import type { SeenSandbox } from './observation.js';
+import { isForPort, markInSet, portsOf, type PublishedKey } from './published-by.js';
 
 export interface MeshPort {
   /** Where the host sends it: `172.30.0.2:8080`. Null: nowhere, the port is closed or was never open. */
@@ -23,17 +23,12 @@ export interface MeshPort {
   readonly servers: readonly SeenRealServer[];
 }
 
-export interface PublishedKey {
-  readonly protocol: Protocol;
-  readonly published: number;
-}
-
 /** Every port that the mesh knows: of its DNAT, of its marks, and, where marks name ports, of its IPVS. */
 export function portsIn(host: SeenPlace, chain: string, sandbox: SeenSandbox | null, marksNamePorts: boolean): Map<PortKey, PublishedKey> {
   const found = [
-    ...rulesOf(host.iptables.document, 'nat', chain).filter(({ target }) => target === 'DNAT'),
-    ...(sandbox === null ? [] : rulesOf(sandbox.iptables.document, 'mangle', 'PREROUTING').filter(({ target }) => target === 'MARK')),
-  ].flatMap((rule) => publishedBy(rule) ?? []);
+    ...rulesOf(host.iptables.document, 'nat', chain).filter(({ target }) => target === 'DNAT').flatMap((rule) => portsOf(rule, host.sets)),
+    ...(sandbox === null ? [] : markingRules(sandbox).flatMap((rule) => portsOf(rule, sandbox.sets))),
+  ];
   const served = !marksNamePorts || sandbox === null ? [] : servicesOf(sandbox).flatMap(({ key }) => {
     const port = key.kind === 'fwmark' ? portOfFwmark(key.fwmark) : null;
     return port === null ? [] : [{ protocol: port.protocol, published: port.port }];
@@ -43,17 +38,13 @@ export function portsIn(host: SeenPlace, chain: string, sandbox: SeenSandbox | n
 
 /** `mark`: what the port has where no rule marks it any more, but its last connections are kept; null: nobody can tell. */
 export function meshPort(host: SeenPlace, chain: string, sandbox: SeenSandbox | null, port: PublishedKey, mark: number | null): MeshPort {
-  const isFor = (rule: ParsedRule): boolean => {
-    const named = publishedBy(rule);
-    return named?.protocol === port.protocol && named.published === port.published;
-  };
-  const translation = rulesOf(host.iptables.document, 'nat', chain).find((rule) => rule.target === 'DNAT' && isFor(rule));
-  const marking = sandbox === null ? undefined : rulesOf(sandbox.iptables.document, 'mangle', 'PREROUTING').find((rule) => rule.target === 'MARK' && isFor(rule));
+  const translation = rulesOf(host.iptables.document, 'nat', chain).find((rule) => rule.target === 'DNAT' && isForPort(rule, port, host.sets));
+  const marking = sandbox === null ? undefined : markingRules(sandbox).find((rule) => isForPort(rule, port, sandbox.sets));
   const effect = marking === undefined ? undefined : effectOf(marking, new Set());
-  const marked = effect?.type === 'mark' ? effect.value : null;
+  const marked = marking !== undefined && effect?.type === 'mark-by-set' ? markInSet(marking, port.published, sandbox?.sets) : effect?.type === 'mark' ? effect.value : null;
   const service = serviceOf(sandbox, marked ?? mark);
   return {
-    sentTo: translation?.targetOptions.get('--to-destination')?.[0] ?? null,
+    sentTo: destinationOf(translation, port),
     mark: marked,
     scheduler: service?.scheduler ?? null,
     persistenceSeconds: service?.persistenceSeconds ?? null,
@@ -67,12 +58,15 @@ function rulesOf(document: IptablesDocument, table: string, chain: string): Pars
   return (chainOf(document, table, chain)?.rules ?? []).map(({ words }) => parseRule(words));
 }
 
-function publishedBy({ matches }: ParsedRule): PublishedKey | null {
-  const valueOf = (option: string): string | undefined => matches.find((match) => match.option === option && !match.negated)?.values[0];
-  const protocol = valueOf('-p');
-  const published = Number(valueOf('--dport'));
-  if ((protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp') || !Number.isInteger(published)) return null;
-  return { protocol, published };
+/** Those that give marks, by port or by set. */
+function markingRules({ iptables }: SeenSandbox): ParsedRule[] {
+  return rulesOf(iptables.document, 'mangle', 'PREROUTING').filter(({ target, targetOptions }) => target === 'MARK' || (target === 'SET' && targetOptions.has('--map-mark')));
+}
+
+/** A DNAT without a port keeps the packet's. */
+function destinationOf(rule: ParsedRule | undefined, { published }: PublishedKey): string | null {
+  const text = rule?.targetOptions.get('--to-destination')?.[0] ?? null;
+  return text === null || text.includes(':') ? text : `${text}:${published}`;
 }
 
 function servicesOf({ ipvs }: SeenSandbox): readonly SeenVirtualService[] {

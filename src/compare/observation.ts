@@ -6,6 +6,7 @@ import type { IptablesLook } from '../kernel/iptables/look.js';
 import type { Address, IpvsTimeouts } from '../plan/objects.js';
 import type { Settings } from '../settings.js';
 import type { SeenPlace, SeenVirtualService } from '../trace/observation.js';
+import type { SeenSets } from '../trace/rules/sets.js';
 
 export const meshNames = ['routemesh', 'dockerd'] as const;
 export type MeshName = (typeof meshNames)[number];
@@ -20,6 +21,8 @@ export interface SeenSandbox {
   /** By path under /proc/sys: forwarding, and all of net/ipv4/vs. */
   readonly sysctls: Readonly<Record<string, string>>;
   readonly iptables: IptablesLook;
+  /** Those of our names. */
+  readonly sets?: SeenSets;
   /** A text: why IPVS can't be read. */
   readonly ipvs: readonly SeenVirtualService[] | string;
   /** Null where IPVS can't be read. */

@@ -3,9 +3,11 @@ import { readdirSync } from 'node:fs';
 import { enter, NetworkNamespace, readSysctl, SystemError } from '../../native/index.js';
 import { lookAtIptables } from '../kernel/iptables/look.js';
 import { OpenPlace } from '../kernel/machine.js';
+import { readSets } from '../kernel/set/observe.js';
 import type { IpvsTimeouts } from '../plan/objects.js';
 import { readVirtualServices } from '../trace/read-ipvs.js';
 import { readNetwork } from '../trace/read-network.js';
+import { seenSets } from '../trace/read-place.js';
 import type { SeenSandbox } from './observation.js';
 
 /** Null: there is no such namespace. Rejects where it can't be entered (not root). */
@@ -23,6 +25,7 @@ export async function readSandbox(path: string): Promise<SeenSandbox | null> {
         return value === undefined ? [] : [[name, value]];
       })),
       iptables: await lookAtIptables(namespace),
+      sets: seenSets(readSets(open, { sets: [] })),
       ipvs: readVirtualServices(open),
       timeouts: timeoutsOf(open),
     };

@@ -116,6 +116,7 @@ function toSettings(merged: Layer): Settings {
     },
     gatewaySubnet: merged.gatewaySubnet ?? defaultSettings.gatewaySubnet,
     reservedPorts: toReservedPorts(merged),
+    setsFrom: merged.setsFrom === undefined ? defaultSettings.setsFrom : merged.setsFrom === 'never' ? null : merged.setsFrom,
     swarmSocket: merged.swarmSocket ?? defaultSettings.swarmSocket,
     resyncMilliseconds: merged.resync ?? defaultSettings.resyncMilliseconds,
     peerTimeoutMilliseconds: merged.peerTimeout ?? defaultSettings.peerTimeoutMilliseconds,

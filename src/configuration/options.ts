@@ -5,7 +5,7 @@
 import { logFormats, logLevels } from '../log.js';
 import { defaultSettings } from '../settings.js';
 import { oneOf, type Schema } from './schema.js';
-import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, ipv4Address, listenAddress, portList, portNumber, shortDuration, socketPath, uiAddress } from './values.js';
+import { absolutePath, chainName, duration, gatewaySubnet, hostName, interfaceName, ipv4Address, listenAddress, portCount, portList, portNumber, shortDuration, socketPath, uiAddress } from './values.js';
 
 /** Keys of the configuration file; a layer (flags, environment, file) holds some of them. */
 export const configurationSchemas = {
@@ -20,6 +20,7 @@ export const configurationSchemas = {
   fabric: interfaceName,
   chain: chainName,
   reservedPorts: portList,
+  setsFrom: portCount,
   resync: duration,
   peerTimeout: shortDuration,
   stateFolder: absolutePath,
@@ -60,6 +61,7 @@ export const optionDescriptions: Readonly<Record<ConfigurationKey, OptionDescrip
   fabric: { placeholder: 'NAME', help: 'network namespace of the router to the tasks', default: names.fabric },
   chain: { placeholder: 'NAME', help: "iptables chain in the host's nat and filter tables", default: names.chain },
   reservedPorts: { placeholder: 'LIST', help: 'ports never taken from the node', default: defaultSettings.reservedPorts.join(',') },
+  setsFrom: { placeholder: 'NUMBER|never', help: 'published ports from which on rules match by sets instead of one by one', default: String(defaultSettings.setsFrom) },
   resync: { placeholder: 'DURATION', help: 'full look at the kernel when nothing happens', default: '10s' },
   peerTimeout: { placeholder: 'DURATION', help: 'silence after which a peer gets no new connections', default: '1s' },
   stateFolder: { placeholder: 'PATH', help: 'what must outlive a restart', default: defaultSettings.stateFolder },

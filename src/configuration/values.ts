@@ -126,6 +126,16 @@ export const portNumber = new Schema<number>((value) => {
   return { accepted: Number(word) };
 });
 
+const portCountExample = 'a number of ports from 1 to 200000, or never';
+
+/** A YAML number or a word, as `portNumber`. */
+export const portCount = new Schema<number | 'never'>((value) => {
+  if (value === 'never') return { accepted: value };
+  const word = typeof value === 'number' ? String(value) : value;
+  if (typeof word !== 'string' || !/^[1-9]\d{0,5}$/.test(word) || Number(word) > 200_000) return { expected: portCountExample };
+  return { accepted: Number(word) };
+});
+
 export const ipv4Address = text("one of the node's own IPv4 addresses, such as 192.168.56.11", isNodeAddress);
 
 const listenExample = 'an IPv4 address and a port, such as 127.0.0.1:9798, or a port alone, which is on loopback';

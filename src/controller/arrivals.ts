@@ -5,6 +5,7 @@
  * INVARIANTS
  * - Tasks that were there when the controller began are taken for reached: a restart holds nothing back.
  * - A task that does not answer is waited for so long and no longer: it may be told to ignore echo requests.
+ * - Those that are reached together are told of once: each telling makes a plan, and hundreds may come at a time.
  */
 import { performance } from 'node:perf_hooks';
 import type { ClusterState, Task } from '../cluster/state.js';
@@ -25,6 +26,8 @@ export interface ArrivalsOptions {
 
 /** Between two questions, in milliseconds. */
 const interval = 100;
+/** Hundreds of tasks take a while to ask: the pause is so many times as long. */
+const pausePerRound = 9;
 const patienceMilliseconds = 30_000;
 
 export class Arrivals {
@@ -34,6 +37,10 @@ export class Arrivals {
   private readonly now: () => number;
   private router: string | null = null;
   private sequence = 0;
+  private pause = interval;
+  /** Names of tasks that are reached and not told of yet. */
+  private news: string[] = [];
+  private telling: NodeJS.Immediate | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: ArrivalsOptions) {
@@ -60,6 +67,7 @@ export class Arrivals {
 
   close(): void {
     clearTimeout(this.timer);
+    clearImmediate(this.telling);
     this.waiting.clear();
     this.options.probe.close();
   }
@@ -68,6 +76,7 @@ export class Arrivals {
   ask(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
+    const began = this.now();
     for (const { task, since } of [...this.waiting.values()]) {
       if (this.now() - since > patienceMilliseconds) {
         this.options.events.normal('TaskSilent', { kind: 'task', name: task.name }, `${task.identity.address} does not answer echo requests; it gets connections all the same`);
@@ -82,12 +91,13 @@ export class Arrivals {
         // The sync that lays the way to it has not come so far.
       }
     }
+    this.pause = Math.max(interval, pausePerRound * (this.now() - began));
     this.schedule();
   }
 
   private schedule(): void {
     if (this.waiting.size === 0 || this.timer !== undefined) return;
-    this.timer = setTimeout(() => { this.ask(); }, interval);
+    this.timer = setTimeout(() => { this.ask(); }, this.pause);
     this.timer.unref();
   }
 
@@ -97,6 +107,14 @@ export class Arrivals {
 
   private arrived(task: Task): void {
     this.waiting.delete(task.id);
-    this.options.onChange(`${task.name} is reached`);
+    this.news.push(task.name);
+    this.telling ??= setImmediate(() => { this.tell(); });
+  }
+
+  private tell(): void {
+    const { news: [name = ''], news } = this;
+    this.news = [];
+    this.telling = undefined;
+    this.options.onChange(news.length === 1 ? `${name} is reached` : `${name} and ${news.length - 1} more are reached`);
   }
 }

@@ -28,6 +28,7 @@ import { peersOf } from '../plan/peers.js';
 import { Planner } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
 import { Arrivals } from './arrivals.js';
+import { askWhyNoSets } from './sets.js';
 import { Backoff } from './backoff.js';
 import { ChangeLog } from './change-log.js';
 import { ClusterWatch, type StateStore } from './cluster-watch.js';
@@ -91,6 +92,7 @@ export class Controller {
   private lastHeld: NodePlan | null = null;
   private lastContext: PlanContext | null = null;
   /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
+  private whyNoSets: string | null = null;
   private shed: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
   private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
   private lastSync: SyncReport | null = null;
@@ -226,6 +228,8 @@ export class Controller {
     let broken: Error | null = null;
     const isFull = mustLook || this.lastApplied === null;
     try {
+      // Before the state is read: between that and the plan nothing may come.
+      this.whyNoSets = await askWhyNoSets(this.cluster.state, this.options.settings, this.options.kernel);
       const { state } = this.cluster;
       const localTasks = this.cluster.tasks();
       if (state === null || localTasks === null) {
@@ -245,7 +249,7 @@ export class Controller {
   private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string, mustLook: boolean): Promise<ApplyResult> {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, localTasks);
-    const context = this.gatherer.gather(served, { nodeId: node.id, settings, kernel, localTasks, ...this.unanswering() }, mustLook || this.lastApplied === null, (task, error) =>
+    const context = this.gatherer.gather(served, { nodeId: node.id, settings, kernel, localTasks, whyNoSets: this.whyNoSets, ...this.unanswering() }, mustLook || this.lastApplied === null, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
     const next = this.planner.plan(served, context);

@@ -20,6 +20,8 @@ export interface NodeFacts {
   readonly deadPeers: ReadonlySet<string>;
   /** Ids of other nodes' tasks that did not answer yet. */
   readonly unreachedTasks: ReadonlySet<string>;
+  /** What keeps rules from matching by sets; null: nothing. */
+  readonly whyNoSets: string | null;
 }
 
 /** Calls `onUnreachable` for each local task whose namespace can't be used; the plan makes a condition of it. */
@@ -40,6 +42,7 @@ export class Gatherer {
       kernelRelease: facts.kernel.release,
       localTasks: sameMap(this.last?.context.localTasks, this.namespaces(last, state, facts, onUnreachable)),
       ...(facts.kernel.mostPlaceholders === undefined ? {} : { mostPlaceholders: facts.kernel.mostPlaceholders }),
+      whyNoSets: facts.whyNoSets,
       underlayMtu: last?.state.nodes === state.nodes ? last.context.underlayMtu : facts.kernel.underlayMtu(state.nodes.find(({ id }) => id === facts.nodeId)?.address),
       deadPeers: facts.deadPeers,
       unreachedTasks: facts.unreachedTasks,

@@ -39,6 +39,8 @@ export interface MeshKernel {
   findTasks(tasks: readonly Task[]): ReadonlyMap<string, LocalTask>;
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
   portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string>;
+  /** What keeps rules from matching by sets here; null: nothing. Left out: nobody knows of anything. */
+  whyNoSets?(): Promise<string | null>;
   /** How many placeholder sockets this process can hold; left out: any number. */
   readonly mostPlaceholders?: number;
   /** What must change for the kernel to hold what the plan says. Changes nothing. */

@@ -17,6 +17,7 @@ export const kinds = [
   'route',
   'rule',
   'ipvs',
+  'set',
   'iptables',
   'placeholder',
 ] as const;

@@ -34,6 +34,9 @@ import { viewOf } from './iptables/view.js';
 import { Machine, type MachineOptions, type OpenPlace } from './machine.js';
 import { linkAlias } from './marks.js';
 import { isKernelDevice } from './ownership.js';
+import { diffSets } from './set/diff.js';
+import { readSets } from './set/observe.js';
+import { applySets } from './set/reconciler.js';
 import { emptyState } from './state.js';
 import { inNamespace, taskNamespacesWithTraces } from './traces.js';
 
@@ -75,6 +78,7 @@ class Cleanup {
       { place: 'fabric', namespace: { path: `/run/netns/${fabric}`, named: true } },
     ]);
     await this.part(changeOf('iptables', 'host', 'iptables'), () => this.cleanIptables());
+    await this.part(changeOf('set', 'host', 'sets'), () => this.cleanSets());
     await this.part(changeOf('rule', 'host', 'tasks'), () => this.cleanTasks());
     await this.part(changeOf('namespace', 'sandbox', `network namespace ${sandbox}`), () => this.cleanOwnNamespace('sandbox', sandbox));
     await this.part(changeOf('namespace', 'fabric', `network namespace ${fabric}`), () => this.cleanOwnNamespace('fabric', fabric));
@@ -112,6 +116,15 @@ class Cleanup {
     for (const table of emptyTables(document, this.before.read().absentTables)) {
       if (await deleteEmptyTable(this.machine.host, document, table)) this.record(changeOf('iptables', 'host', `table ${table} (empty)`));
     }
+  }
+
+  /** After the rules that ask them. Those of our own namespaces go with them. */
+  private async cleanSets(): Promise<void> {
+    const open = this.machine.require('host');
+    const nothing = placePlan({ place: 'host', namespace: null });
+    const changes = diffSets({ desired: nothing, observed: { ...emptyState('host'), set: readSets(open, nothing) } });
+    const outcomes = this.dryRun || changes.length === 0 ? changes.map((change) => ({ change })) : await applySets(open.sets(), changes);
+    for (const outcome of outcomes) this.record(outcome.change, 'error' in outcome ? outcome.error : undefined);
   }
 
   private cleanTasks(): void {

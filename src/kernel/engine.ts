@@ -26,6 +26,7 @@ import { portsHeldByOthers } from './ports-held-by-others.js';
 import type { Outcome } from './reconciler.js';
 import { reconcilers, type ChangeByKind, type KernelChange } from './reconcilers.js';
 import { emptyState, type PlaceState } from './state.js';
+import { SetSupport } from './set/support.js';
 import { readStatistics, type KernelStatistics } from './statistics.js';
 import { resolveTaskNamespace } from './task-namespace.js';
 import { findTasks } from './task-search.js';
@@ -50,6 +51,7 @@ export class Engine {
   /** Namespaces of the tasks that plans had: what they were then. */
   private readonly taskNamespaces = new Map<Place, { readonly location: Location; readonly inode: number }>();
   private looksForStrays = true;
+  private readonly setSupport = new SetSupport();
 
   private constructor(private readonly machine: Machine) {
     this.watcher = new Watcher(machine);
@@ -67,6 +69,11 @@ export class Engine {
   /** MTU in bytes of the host's device that carries the address; Ethernet's 1500 where none does. */
   underlayMtu(nodeAddress: string | undefined): number {
     return underlayMtu(this.machine.host, nodeAddress);
+  }
+
+  /** Null: rules can match by sets here. */
+  whyNoSets(): Promise<string | null> {
+    return this.setSupport.whyNot();
   }
 
   /** Those of the tasks that live on this node, found without Docker. */

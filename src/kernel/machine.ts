@@ -9,7 +9,7 @@
  */
 import { statSync } from 'node:fs';
 
-import { initialise, Ipvs, type Link as KernelLink, NetworkNamespace, RouteNetlink } from '../../native/index.js';
+import { initialise, IpSets, Ipvs, type Link as KernelLink, NetworkNamespace, RouteNetlink } from '../../native/index.js';
 import type { PlacePlan } from '../plan/node-plan.js';
 import type { Place } from '../plan/objects.js';
 import type { Settings } from '../settings.js';
@@ -28,6 +28,7 @@ export interface MachineOptions {
 export class OpenPlace {
   private routeNetlink: RouteNetlink | undefined;
   private ipvsSocket: Ipvs | undefined;
+  private setSocket: IpSets | undefined;
   private linkDump: readonly KernelLink[] | undefined;
   /** Of `linkDump`: every route, address and neighbour asks for one. */
   private linksByIndex: ReadonlyMap<number, KernelLink> | undefined;
@@ -46,6 +47,10 @@ export class OpenPlace {
   /** Loads ip_vs where it is not; throws IpvsUnavailableError. */
   ipvs(): Ipvs {
     return (this.ipvsSocket ??= Ipvs.open(this.namespace));
+  }
+
+  sets(): IpSets {
+    return (this.setSocket ??= IpSets.open(this.namespace));
   }
 
   /** Links as of this pass: dumped once, and again after `forgetLinks`. */
@@ -74,8 +79,9 @@ export class OpenPlace {
   close(): void {
     this.routeNetlink?.close();
     this.ipvsSocket?.close();
+    this.setSocket?.close();
     if (this.ownsHandle) this.namespace.close();
-    this.routeNetlink = this.ipvsSocket = undefined;
+    this.routeNetlink = this.ipvsSocket = this.setSocket = undefined;
     this.forgetLinks();
   }
 }

@@ -4,9 +4,9 @@
  *
  * Up (additions and changes), each stage for all places that it names:
  *
- *   namespaces → the fabric's packet filter (closed before the first cable is plugged in; a new real server is let in
- *   before it is known to IPVS) → links → settings → addresses → neighbours and forwarding entries → routes → rules → IPVS → the sandbox's
- *   marks → the host's DNAT → placeholders
+ *   namespaces → the fabric's sets and packet filter (closed before the first cable is plugged in; a new real server is
+ *   let in before it is known to IPVS) → links → settings → addresses → neighbours and forwarding entries → routes → rules → IPVS → the sandbox's
+ *   marks → the host's DNAT → placeholders; of each place's rules, the sets that they ask before them
  *
  * Down (removals): the same stages backwards: no DNAT, then no mark, then no virtual service and real server, then no
  * route and cable, and last the fabric's admission.
@@ -29,12 +29,16 @@ export interface Stage {
 export const stages: readonly Stage[] = kinds.flatMap((kind): Stage[] => {
   switch (kind) {
     case 'namespace':
-      return [{ kind }, { kind: 'iptables', place: 'fabric' }];
+      return [{ kind }, { kind: 'set', place: 'fabric' }, { kind: 'iptables', place: 'fabric' }];
     case 'iptables':
       return [
+        { kind: 'set', place: 'sandbox' },
         { kind, place: 'sandbox' },
+        { kind: 'set', place: 'host' },
         { kind, place: 'host' },
       ];
+    case 'set':
+      return [];
     case 'link':
     case 'sysctl':
     case 'address':

@@ -13,6 +13,8 @@ import { placeholderReconciler, type PlaceholderChange } from './placeholder.js'
 import type { Reconciler } from './reconciler.js';
 import { routeReconciler, type RouteChange } from './route.js';
 import { ruleReconciler, type RuleChange } from './rule.js';
+import type { SetChange } from './set/diff.js';
+import { setReconciler } from './set/reconciler.js';
 import { sysctlReconciler, type SysctlChange } from './sysctl.js';
 
 export interface ChangeByKind {
@@ -25,6 +27,7 @@ export interface ChangeByKind {
   readonly route: RouteChange;
   readonly rule: RuleChange;
   readonly ipvs: IpvsChange;
+  readonly set: SetChange;
   readonly iptables: IptablesChange;
   readonly placeholder: PlaceholderChange;
 }
@@ -42,6 +45,7 @@ export const reconcilers: { readonly [K in Kind]: Reconciler<K, ChangeByKind[K]>
   route: routeReconciler,
   rule: ruleReconciler,
   ipvs: ipvsReconciler,
+  set: setReconciler,
   iptables: iptablesReconciler,
   placeholder: placeholderReconciler,
 };

@@ -5,7 +5,7 @@
 import type { Route as KernelRoute, Rule as KernelRule, ServiceKey } from '../../native/index.js';
 import type { GuestRule, OwnedChain } from '../plan/iptables.js';
 import type { PlacePlan } from '../plan/node-plan.js';
-import type { Address, Destination, ForwardingEntry, IpvsTimeouts, Link, Neighbour, Placeholder, Place, Route, RoutingRule, VirtualService, VxlanLink } from '../plan/objects.js';
+import type { Address, Destination, ForwardingEntry, IpvsTimeouts, KernelSet, Link, Neighbour, Placeholder, Place, Route, RoutingRule, VirtualService, VxlanLink } from '../plan/objects.js';
 import type { Kind } from './change.js';
 
 export interface ObservedNamespace {
@@ -57,6 +57,12 @@ export interface ObservedVirtualService extends Omit<VirtualService, 'fwmark' | 
 /** Null: IPVS is none of this place's business. */
 export type ObservedIpvs = { readonly services: readonly ObservedVirtualService[]; readonly timeouts: IpvsTimeouts | null } | null;
 
+/** `odd`: made with options that no plan of ours has. `type`: any of ipset(8)'s. A mark that leaves bits alone is negative. */
+export interface ObservedSet extends Omit<KernelSet, 'type'> {
+  readonly type: string;
+  readonly odd?: boolean;
+}
+
 export interface ObservedChain extends Omit<OwnedChain, 'policy'> {
   /** Null: user-defined. */
   readonly policy: string | null;
@@ -82,6 +88,8 @@ export interface StateByKind {
   readonly route: readonly ObservedRoute[];
   readonly rule: readonly ObservedRule[];
   readonly ipvs: ObservedIpvs;
+  /** Those of our names. */
+  readonly set: readonly ObservedSet[];
   readonly iptables: ObservedIptables;
   readonly placeholder: readonly Placeholder[];
 }
@@ -101,6 +109,7 @@ export function emptyState(place: Place): PlaceState {
     route: [],
     rule: [],
     ipvs: null,
+    set: [],
     iptables: { chains: [], guests: [] },
     placeholder: [],
   };
@@ -124,6 +133,7 @@ export function stateOfPlan(plan: PlacePlan): PlaceState {
           timeouts: plan.ipvsTimeouts,
         }
       : null,
+    set: plan.sets,
     iptables: {
       chains: plan.iptables.chains.map((chain) => ({ ...chain, policy: chain.policy ?? null })),
       guests: plan.iptables.guests.map((guest) => ({ ...guest, copies: 1, placed: true })),

@@ -24,6 +24,8 @@ export interface PlanContext {
   readonly unreachedTasks: ReadonlySet<string>;
   /** `protocol/number` → the program that listens there and is neither dockerd nor us. */
   readonly portsHeldByOthers: ReadonlyMap<string, string>;
+  /** Why this node can't match by sets; null or left out: it can, or so few ports are published that nobody asked. */
+  readonly whyNoSets?: string | null;
   /** How many ports this process can hold by a placeholder socket; left out: any number. */
   readonly mostPlaceholders?: number;
 }

@@ -1,29 +1,28 @@
-/** Of tasks that share an address, one: a kernel knows an address once. */
-import type { Ipv4Address, Task } from '../cluster/state.js';
+/** Of things that share a key, one: a kernel knows an address once. */
 import { changesBetween } from '../sharing.js';
 
-export interface DistinctTasks {
-  readonly all: readonly Task[];
-  /** How many tasks have each address. */
-  readonly counts: ReadonlyMap<Ipv4Address, number>;
-  /** The first of each address. */
-  readonly tasks: readonly Task[];
+export interface Distinct<Item> {
+  readonly all: readonly Item[];
+  /** How many have each key. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** The first of each key. */
+  readonly items: readonly Item[];
 }
 
 /** `last` is used up, as in `groupByService`. */
-export function withDistinctAddresses(last: DistinctTasks | undefined, all: readonly Task[]): DistinctTasks {
-  const counts = (last?.counts ?? new Map()) as Map<Ipv4Address, number>;
+export function withDistinct<Item>(last: Distinct<Item> | undefined, all: readonly Item[], keyOf: (item: Item) => string): Distinct<Item> {
+  const counts = (last?.counts ?? new Map()) as Map<string, number>;
   const { removed, added } = changesBetween(last?.all ?? [], all);
-  for (const { identity: { address } } of added) counts.set(address, (counts.get(address) ?? 0) + 1);
-  for (const { identity: { address } } of removed) {
-    const left = (counts.get(address) ?? 0) - 1;
-    if (left > 0) counts.set(address, left);
-    else counts.delete(address);
+  for (const key of added.map(keyOf)) counts.set(key, (counts.get(key) ?? 0) + 1);
+  for (const key of removed.map(keyOf)) {
+    const left = (counts.get(key) ?? 0) - 1;
+    if (left > 0) counts.set(key, left);
+    else counts.delete(key);
   }
-  return { all, counts, tasks: counts.size === all.length ? all : firstOfEach(all) };
+  return { all, counts, items: counts.size === all.length ? all : firstOfEach(all, keyOf) };
 }
 
-function firstOfEach(tasks: readonly Task[]): Task[] {
-  const seen = new Set<Ipv4Address>();
-  return tasks.filter(({ identity: { address } }) => !seen.has(address) && seen.add(address) !== undefined);
+function firstOfEach<Item>(all: readonly Item[], keyOf: (item: Item) => string): Item[] {
+  const seen = new Set<string>();
+  return all.filter((item) => !seen.has(keyOf(item)) && seen.add(keyOf(item)) !== undefined);
 }

@@ -23,6 +23,7 @@ import type { Peer } from './peers.js';
 import { deviceSysctls, mainTable, placePlan, routerSysctls } from './place.js';
 import type { PlannedPort } from './ports.js';
 import * as rules from './rules.js';
+import { noSets, planTargetSets, targetsSetName, tasksSetName } from './sets.js';
 import { taskMac } from './task.js';
 
 /** Chain of ours that tells peers apart, in the fabric's raw and mangle tables. */
@@ -37,6 +38,8 @@ export interface FabricTasks {
   readonly local: readonly Task[];
   /** Of peers. */
   readonly remote: readonly Task[];
+  /** Whether endpoints are matched by sets, or rule by rule. */
+  readonly bySets: boolean;
 }
 
 /** MTU in bytes of everything inside of the fabric: what still fits into the underlay with VXLAN's header around it. */
@@ -48,7 +51,7 @@ export function fabricMtu({ underlayMtu }: PlanContext): number {
 export function planFabric(memory: PlanMemory, context: PlanContext, node: ClusterNode, tasks: FabricTasks, peers: readonly Peer[], ports: readonly PlannedPort[]): PlacePlan {
   const mtu = fabricMtu(context);
   const router = routerAddress(node.address);
-  const { local } = tasks;
+  const { local, bySets } = tasks;
   const ownDevices = memory.value('fabric devices', [node, mtu, peers], () => fabricDevices(node, router, mtu, peers));
   return placePlan({
     place: 'fabric',
@@ -65,7 +68,8 @@ export function planFabric(memory: PlanMemory, context: PlanContext, node: Clust
     routes: memory.join('fabric routes', ownDevices.routes, ...routesToTasks(memory, tasks, peers)),
     rules: ownDevices.rules,
     sysctls: memory.join('fabric sysctls', ownDevices.sysctls, memory.flatMap('cable sysctls', local, [], (task) => deviceSysctls(fabricTaskDevice(task.id)))),
-    iptables: planFabricRules(memory, node.id, router, local, peers, ports),
+    sets: bySets ? planTargetSets(memory, local, ports, peers.length > 0) : noSets,
+    iptables: planFabricRules(memory, node.id, router, tasks, peers, ports),
   });
 }
 
@@ -117,12 +121,37 @@ function vxlanOf(node: ClusterNode, router: Ipv4Address, mtu: number): VxlanLink
   return { kind: 'vxlan', name: fabricPeerDevice, mac: macOf(router, 'vxlan'), mtu, id: vxlan.id, port: vxlan.port, local: node.address, underlay: 'host' };
 }
 
-function planFabricRules(memory: PlanMemory, nodeId: string, router: Ipv4Address, local: readonly Task[], peers: readonly Peer[], ports: readonly PlannedPort[]): IptablesPlan {
+/**
+ * What is asked of each task and endpoint, rule by rule or of their sets.
+ *
+ * `requests`: what is addressed to a task of this node is a request. A peer's replies are addressed to clients; they stay
+ * in the connection that this node's sandbox began.
+ */
+function endpointRules(memory: PlanMemory, nodeId: string, { local, bySets }: FabricTasks, hasPeers: boolean, ports: readonly PlannedPort[]): { readonly requests: readonly RuleWords[]; readonly admissions: readonly RuleWords[] } {
+  if (bySets) return memory.value('fabric set rules', [hasPeers], () => setRules(hasPeers));
+  return {
+    requests: memory.flatMap('requests', local, [hasPeers], (task) => (hasPeers ? [rules.sortOutPeers(fabricPeerDevice, task.identity.address, peersChain)] : [])),
+    admissions: memory.flatMap('admissions', ports, [nodeId, hasPeers], (port) => admissionsOf(port, nodeId, hasPeers)),
+  };
+}
+
+/** The routes say which device an endpoint of the set is behind: the rules, only whether it is a task's or the peers'. */
+function setRules(hasPeers: boolean): { readonly requests: readonly RuleWords[]; readonly admissions: readonly RuleWords[] } {
+  const toTasks = rules.admitSet(fabricSandboxDevice, anyFabricTaskDevice, targetsSetName);
+  if (!hasPeers) return { requests: [], admissions: [toTasks] };
+  return {
+    requests: [rules.sortOutPeersOfSet(fabricPeerDevice, tasksSetName, peersChain)],
+    admissions: [
+      toTasks,
+      rules.admitSet(fabricSandboxDevice, fabricPeerDevice, targetsSetName),
+      rules.admitSetFromPeer(fabricPeerDevice, anyFabricTaskDevice, targetsSetName, numberMask),
+    ],
+  };
+}
+
+function planFabricRules(memory: PlanMemory, nodeId: string, router: Ipv4Address, tasks: FabricTasks, peers: readonly Peer[], ports: readonly PlannedPort[]): IptablesPlan {
   const hasPeers = peers.length > 0;
-  // What is addressed to a task of this node is a request. A peer's replies are addressed to clients; they stay in the
-  // connection that this node's sandbox began.
-  const requests = memory.flatMap('requests', local, [hasPeers], (task) => (hasPeers ? [rules.sortOutPeers(fabricPeerDevice, task.identity.address, peersChain)] : []));
-  const admissions = memory.flatMap('admissions', ports, [nodeId, hasPeers], (port) => admissionsOf(port, nodeId, hasPeers));
+  const { requests, admissions } = endpointRules(memory, nodeId, tasks, hasPeers, ports);
   const known = memory.value('fabric known', [router, peers], () => [rules.acceptKnown(), ...(hasPeers ? probes(router, peers) : [])]);
   return memory.value('fabric rules', [router, peers, requests, known, admissions], () => ({
     chains: [

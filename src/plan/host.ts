@@ -16,6 +16,7 @@ import type { Placeholder } from './objects.js';
 import type { Peer } from './peers.js';
 import { placePlan } from './place.js';
 import * as rules from './rules.js';
+import { matchesBySets, noSets, planPortSets, portSetName, protocolsOf } from './sets.js';
 
 /** `ports`: those that take connections. */
 export function planHost(memory: PlanMemory, context: PlanContext, peers: readonly Peer[], ports: readonly PublishedPort[]): PlacePlan {
@@ -24,6 +25,7 @@ export function planHost(memory: PlanMemory, context: PlanContext, peers: readon
     place: 'host',
     namespace: null,
     ...memory.value('host devices', [context.settings, context.underlayMtu], () => hostDevices(context)),
+    sets: matchesBySets(context, ports.length) ? planPortSets(memory, 'host', ports, false) : noSets,
     iptables: planHostRules(memory, context, peers, ports),
     // dockerd holds the ports that it publishes itself; taking them first would keep it from doing so.
     placeholders: memory.value('held placeholders', [placeholders, context.mostPlaceholders], () => placeholders.slice(0, context.mostPlaceholders)),
@@ -72,11 +74,27 @@ function hostDevices({ settings: { names, gatewaySubnet }, underlayMtu: mtu }: P
 /** The end of our chains: what is none of ours goes on. */
 const leave: readonly RuleWords[] = [rules.jump('RETURN')];
 
-function planHostRules(memory: PlanMemory, { settings: { names, gatewaySubnet } }: PlanContext, peers: readonly Peer[], ports: readonly PublishedPort[]): IptablesPlan {
-  const { chain, gatewayBridge } = names;
+/** What is asked of each port: rule by rule, or of the set of each protocol. */
+function portRules(memory: PlanMemory, context: PlanContext, ports: readonly PublishedPort[]): { readonly publications: readonly RuleWords[]; readonly acceptances: readonly RuleWords[] } {
+  const { gatewayBridge } = context.settings.names;
+  const sandbox = hostOf(context.settings.gatewaySubnet, 2);
+  if (matchesBySets(context, ports.length)) {
+    const protocols = protocolsOf(memory, 'host', ports);
+    return memory.value('host set rules', [protocols, sandbox, gatewayBridge], () => ({
+      publications: protocols.map((protocol) => rules.publishSet(protocol, portSetName(protocol), sandbox)),
+      acceptances: protocols.map((protocol) => rules.acceptNewOfSet(protocol, portSetName(protocol), sandbox, gatewayBridge)),
+    }));
+  }
+  return {
+    publications: memory.map('publications', ports, [sandbox], ({ protocol, published }) => rules.publish(protocol, published, sandbox)),
+    acceptances: memory.map('acceptances', ports, [sandbox, gatewayBridge], ({ protocol, published }) => rules.acceptNewToSandbox(protocol, published, sandbox, gatewayBridge)),
+  };
+}
+
+function planHostRules(memory: PlanMemory, context: PlanContext, peers: readonly Peer[], ports: readonly PublishedPort[]): IptablesPlan {
+  const { names: { chain, gatewayBridge }, gatewaySubnet } = context.settings;
   const sandbox = hostOf(gatewaySubnet, 2);
-  const publications = memory.map('publications', ports, [sandbox], ({ protocol, published }) => rules.publish(protocol, published, sandbox));
-  const acceptances = memory.map('acceptances', ports, [sandbox, gatewayBridge], ({ protocol, published }) => rules.acceptNewToSandbox(protocol, published, sandbox, gatewayBridge));
+  const { publications, acceptances } = portRules(memory, context, ports);
   const known = memory.value('known connections', [sandbox, gatewayBridge], () => [rules.acceptKnownToSandbox(sandbox, gatewayBridge), rules.acceptKnownFromSandbox(sandbox, gatewayBridge)]);
   return memory.value('host rules', [publications, acceptances, known, peers, chain, gatewayBridge], () => ({
     chains: [

@@ -2,7 +2,7 @@
 import type { Condition } from '../cluster/condition.js';
 import type { Protocol } from '../cluster/state.js';
 import type { IptablesPlan } from './iptables.js';
-import type { Address, ForwardingEntry, IpvsTimeouts, Link, Neighbour, Placeholder, Place, Route, RoutingRule, Sysctl, VirtualService } from './objects.js';
+import type { Address, ForwardingEntry, IpvsTimeouts, KernelSet, Link, Neighbour, Placeholder, Place, Route, RoutingRule, Sysctl, VirtualService } from './objects.js';
 
 /** What one network namespace should hold. */
 export interface PlacePlan {
@@ -16,6 +16,7 @@ export interface PlacePlan {
   readonly routes: readonly Route[];
   readonly rules: readonly RoutingRule[];
   readonly sysctls: readonly Sysctl[];
+  readonly sets: readonly KernelSet[];
   readonly iptables: IptablesPlan;
   readonly virtualServices: readonly VirtualService[];
   readonly ipvsTimeouts: IpvsTimeouts | null;

@@ -124,6 +124,24 @@ export interface IpvsTimeouts {
   readonly udp: number;
 }
 
+/** What rules ask about ports and addresses in one step, however many there are (ipset(8)). */
+export interface KernelSet {
+  readonly name: string;
+  /** Ports of one protocol; endpoints; addresses. */
+  readonly type: 'bitmap:port' | 'hash:ip,port' | 'hash:ip';
+  /** Each member brings the mark that its packets get. */
+  readonly marked: boolean;
+  readonly members: readonly SetMember[];
+}
+
+/** What its set's type has of these. */
+export interface SetMember {
+  readonly address?: Ipv4Address;
+  readonly protocol?: Protocol;
+  readonly port?: number;
+  readonly mark?: number;
+}
+
 /** A socket that holds a published port, so that no other program of the node takes it by mistake. */
 export interface Placeholder {
   readonly protocol: Protocol;

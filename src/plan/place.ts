@@ -14,6 +14,7 @@ export function placePlan(parts: Pick<PlacePlan, 'place' | 'namespace'> & Partia
     routes: nothing,
     rules: nothing,
     sysctls: nothing,
+    sets: nothing,
     iptables: emptyIptablesPlan,
     virtualServices: nothing,
     ipvsTimeouts: null,

@@ -10,6 +10,7 @@ import type { NodePlan, PlacePlan, ServedPort } from './node-plan.js';
 import { peersOf } from './peers.js';
 import { planPorts, reachableTasks } from './ports.js';
 import { planSandbox } from './sandbox.js';
+import { matchesBySets, setConditions } from './sets.js';
 import { planTask, type TaskPort } from './task.js';
 
 /** This node is not among the cluster's. */
@@ -55,11 +56,11 @@ export class Planner {
       places: [
         planHost(memory, context, peers, accepting),
         planSandbox(memory, context, router, peers, tasks, ports, accepting),
-        planFabric(memory, context, node, { local, remote }, peers, firsts),
+        planFabric(memory, context, node, { local, remote, bySets: matchesBySets(context, accepting.length) }, peers, firsts),
         ...planTasks(memory, context, local, targets),
       ],
       ports: memory.map('served', ports, [], ({ spec: _, onePacket: __, ...served }): ServedPort => served),
-      conditions: memory.join('conditions', state.conditions, collisions, conditions, placeholderConditions(memory, context, accepting), taskConditions(memory, state, context)),
+      conditions: memory.join('conditions', state.conditions, collisions, conditions, placeholderConditions(memory, context, accepting), setConditions(memory, context, accepting.length), taskConditions(memory, state, context)),
     };
   }
 }

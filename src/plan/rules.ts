@@ -38,9 +38,24 @@ export function publish(protocol: Protocol, port: number, sandbox: Ipv4Address):
   return [...toPort(protocol, port), '-j', 'DNAT', '--to-destination', `${sandbox}:${port}`];
 }
 
+/** Of the packet's destination: its port, or its address and port. */
+function inSet(set: string, what: 'dst' | 'dst,dst'): string[] {
+  return ['-m', 'set', '--match-set', set, what];
+}
+
+/** Host: every port of a set goes to the sandbox, and stays the port that it is. */
+export function publishSet(protocol: Protocol, set: string, sandbox: Ipv4Address): RuleWords {
+  return ['-p', protocol, ...inSet(set, 'dst'), '-j', 'DNAT', '--to-destination', sandbox];
+}
+
 /** Host: new connections to the sandbox, by published port. */
 export function acceptNewToSandbox(protocol: Protocol, port: number, sandbox: Ipv4Address, gatewayBridge: string): RuleWords {
   return ['-d', `${sandbox}/32`, '-o', gatewayBridge, ...toPort(protocol, port), '-j', 'ACCEPT'];
+}
+
+/** Host: the same for every port of a set. */
+export function acceptNewOfSet(protocol: Protocol, set: string, sandbox: Ipv4Address, gatewayBridge: string): RuleWords {
+  return ['-d', `${sandbox}/32`, '-o', gatewayBridge, '-p', protocol, ...inSet(set, 'dst'), '-j', 'ACCEPT'];
 }
 
 /** Host: packets of connections that were accepted pass before the ports are walked, so their cost does not grow with the ports. */
@@ -56,6 +71,11 @@ export function acceptKnownFromSandbox(sandbox: Ipv4Address, gatewayBridge: stri
 /** Sandbox: a published port's packets carry its mark, by which IPVS knows them. */
 export function mark(device: string, protocol: Protocol, port: number, fwmark: number): RuleWords {
   return ['-i', device, ...toPort(protocol, port), '-j', 'MARK', '--set-xmark', `${hexOf(fwmark)}/0xffffffff`];
+}
+
+/** Sandbox: every port of a set gets the mark that the set has for it. */
+export function markBySet(device: string, protocol: Protocol, set: string): RuleWords {
+  return ['-i', device, '-p', protocol, '-j', 'SET', '--map-set', set, 'dst', '--map-mark'];
 }
 
 /** Sandbox: `source-ip=snat`, the task sees the router address instead of the client's. */
@@ -92,6 +112,16 @@ export function admitFromPeer(from: string, task: Ipv4Address, to: string, proto
   return ['-d', `${task}/32`, '-i', from, '-o', to, ...toPort(protocol, port), '-m', 'connmark', '!', '--mark', `0x0/${hexOf(numberMask)}`, '-j', 'ACCEPT'];
 }
 
+/** Fabric: new connections from the own sandbox to any endpoint of a set. */
+export function admitSet(from: string, to: string, set: string): RuleWords {
+  return ['-i', from, '-o', to, ...inSet(set, 'dst,dst'), '-j', 'ACCEPT'];
+}
+
+/** Fabric: the same from a peer. */
+export function admitSetFromPeer(from: string, to: string, set: string, numberMask: number): RuleWords {
+  return ['-i', from, '-o', to, ...inSet(set, 'dst,dst'), '-m', 'connmark', '!', '--mark', `0x0/${hexOf(numberMask)}`, '-j', 'ACCEPT'];
+}
+
 const echoRequest = ['-p', 'icmp', '-m', 'icmp', '--icmp-type', '8'];
 
 /** Fabric: the own sandbox asks peers, and their tasks, whether they are there. */
@@ -117,6 +147,11 @@ export function sortOutNewFromPeers(device: string, chain: string): RuleWords {
 /** Fabric: a request that comes from a peer is looked at by who sent it. */
 export function sortOutPeers(device: string, task: Ipv4Address, chain: string): RuleWords {
   return ['-d', `${task}/32`, '-i', device, '-j', chain];
+}
+
+/** Fabric: the same for all tasks of a set. */
+export function sortOutPeersOfSet(device: string, set: string, chain: string): RuleWords {
+  return ['-i', device, ...inSet(set, 'dst'), '-j', chain];
 }
 
 /** Fabric: connection tracking keeps what comes from a peer apart from what others send under the same addresses and ports. */

@@ -7,8 +7,8 @@ import type { Ipv4Address, PublishedPort, Task } from '../cluster/state.js';
 import { fabricGateway, fabricGatewayMac, hostOf, macOf, prefixLengthOf } from './addresses.js';
 import type { PlanContext } from './context.js';
 import { fabricSandboxDevice, hostGatewayPort, sandboxFabricDevice, sandboxGatewayDevice } from './devices.js';
-import { withDistinctAddresses, type DistinctTasks } from './distinct.js';
-import type { IptablesPlan } from './iptables.js';
+import { withDistinct, type Distinct } from './distinct.js';
+import type { IptablesPlan, RuleWords } from './iptables.js';
 import type { PlanMemory } from './memory.js';
 import { fwmarkOf } from './fwmark.js';
 import type { PlacePlan } from './node-plan.js';
@@ -19,6 +19,7 @@ import type { Peer } from './peers.js';
 import { mainTable, placePlan, routerSysctls } from './place.js';
 import type { PlannedPort } from './ports.js';
 import * as rules from './rules.js';
+import { matchesBySets, noSets, planPortSets, portSetName, protocolsOf } from './sets.js';
 
 /**
  * An idle TCP connection with the kernel's default keepalive is probed after 7,200 s and given up 9 probes of 75 s later
@@ -31,7 +32,7 @@ export function planSandbox(memory: PlanMemory, context: PlanContext, router: Ip
   const { names, gatewaySubnet } = context.settings;
   const address = hostOf(gatewaySubnet, 2);
   const devices = memory.value('sandbox devices', [context.settings, context.underlayMtu, context.kernelRelease, router], () => sandboxDevices(context, router, address));
-  const { tasks: identities } = memory.value('identities', [tasks], (last: DistinctTasks | undefined) => withDistinctAddresses(last, tasks));
+  const { items: identities } = memory.value('identities', [tasks], (last: Distinct<Task> | undefined) => withDistinct(last, tasks, ({ identity: { address } }) => address));
   return placePlan({
     place: 'sandbox',
     namespace: { path: `/run/netns/${names.sandbox}`, named: true },
@@ -43,7 +44,8 @@ export function planSandbox(memory: PlanMemory, context: PlanContext, router: Ip
       // Peers' sandboxes too: whether a peer is there is asked on the way that traffic takes.
       memory.map('routes to peers', peers, [router], (peer) => routeToFabric(peer.router, router)),
     ),
-    iptables: planSandboxRules(memory, router, address, ports, accepting),
+    sets: matchesBySets(context, accepting.length) ? planPortSets(memory, 'sandbox', accepting, true) : noSets,
+    iptables: planSandboxRules(memory, context, router, address, ports, accepting),
     virtualServices: memory.map('virtual services', ports, [], virtualService),
     ipvsTimeouts,
   });
@@ -68,8 +70,16 @@ function sandboxDevices(context: PlanContext, router: Ipv4Address, address: Ipv4
   };
 }
 
-function planSandboxRules(memory: PlanMemory, router: Ipv4Address, address: Ipv4Address, ports: readonly PlannedPort[], accepting: readonly PublishedPort[]): IptablesPlan {
-  const marks = memory.map('marks', accepting, [], ({ protocol, published }) => rules.mark(sandboxGatewayDevice, protocol, published, fwmarkOf(protocol, published)));
+function planMarks(memory: PlanMemory, context: PlanContext, accepting: readonly PublishedPort[]): readonly RuleWords[] {
+  if (matchesBySets(context, accepting.length)) {
+    return memory.map('marks by set', protocolsOf(memory, 'sandbox', accepting), [], (protocol) => rules.markBySet(sandboxGatewayDevice, protocol, portSetName(protocol)));
+  }
+  return memory.map('marks', accepting, [], ({ protocol, published }) => rules.mark(sandboxGatewayDevice, protocol, published, fwmarkOf(protocol, published)));
+}
+
+/** Ports that need a rule of their own (`snat`, `one-packet`) have it behind the marks, by which they are known in either form. */
+function planSandboxRules(memory: PlanMemory, context: PlanContext, router: Ipv4Address, address: Ipv4Address, ports: readonly PlannedPort[], accepting: readonly PublishedPort[]): IptablesPlan {
+  const marks = planMarks(memory, context, accepting);
   const translations = memory.join(
     'sandbox translations',
     memory.flatMap('source translations', ports, [router], (port) => (port.spec.policy.sourceAddress === 'snat' ? [rules.translateSource(port.fwmark, router)] : [])),

@@ -4,6 +4,7 @@ import { blameDrop, nameOf } from './blame.js';
 import { countersOf, type End, type Hop, type HopPlace, type HopStep } from './hop.js';
 import type { Observation, SeenPlace } from './observation.js';
 import type { Packet } from './packet.js';
+import type { Surroundings } from './rules/matches.js';
 import { walk, type Walk } from './rules/walk.js';
 import type { Way } from './way.js';
 import { command, ruleText } from './words.js';
@@ -49,9 +50,9 @@ function isPastNat({ connection }: Packet, hook: HookOptions['hook']): boolean {
   return connection.state === 'ESTABLISHED' || (hook !== 'POSTROUTING' && connection.destinationTranslated);
 }
 
-export function surroundingsOf({ network }: Pick<SeenPlace, 'network'>): { isLocal(address: string): boolean } {
+export function surroundingsOf({ network, sets }: Pick<SeenPlace, 'network' | 'sets'>): Surroundings {
   const own = new Set(network.addresses.map(({ address }) => address));
-  return { isLocal: (address) => address.startsWith('127.') || own.has(address) };
+  return { isLocal: (address) => address.startsWith('127.') || own.has(address), sets };
 }
 
 /** The first address of a device, by which what is sent there is known. */

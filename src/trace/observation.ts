@@ -4,6 +4,7 @@ import type { ClusterState } from '../cluster/state.js';
 import type { IptablesLook } from '../kernel/iptables/look.js';
 import type { Address, ForwardingEntry, MacAddress, Place } from '../plan/objects.js';
 import type { Settings } from '../settings.js';
+import type { SeenSets } from './rules/sets.js';
 
 export interface SeenDevice {
   readonly name: string;
@@ -62,10 +63,12 @@ export interface SeenPlace {
   readonly name: string;
   readonly network: SeenNetwork;
   readonly iptables: IptablesLook;
+  /** Those of our names. */
+  readonly sets?: SeenSets;
 }
 
 /** A namespace that a cable of the fabric leads to. Its own iptables are its owner's business. */
-export interface SeenTask extends Omit<SeenPlace, 'iptables'> {
+export interface SeenTask extends Omit<SeenPlace, 'iptables' | 'sets'> {
   /** The fabric's end of its cable. */
   readonly cable: string;
   /** Its own end. */

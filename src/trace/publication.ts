@@ -2,6 +2,7 @@
 import type { ClusterState, Service } from '../cluster/state.js';
 import { chainOf } from '../kernel/iptables/document.js';
 import { portKey } from '../plan/fwmark.js';
+import { portSetName } from '../plan/sets.js';
 import { ownerOf, nameOf } from './blame.js';
 import type { End } from './hop.js';
 import { surroundingsOf } from './hook.js';
@@ -60,9 +61,17 @@ function flawOf(seen: Observation, key: string, packet: Packet, base: string): {
     const parsed = parseRule(words);
     return parsed.target === 'DNAT' && isFor(parsed, packet, surroundingsOf(seen.host)) === 'yes';
   });
-  if (!hasRule) return { text: `${name} has no rule for ${key}`, hasRule };
+  if (!hasRule) return { text: `${lackIn(seen, packet)} ${key}`, hasRule };
   const hasJump = chainOf(document, 'nat', base)?.rules.some(({ words }) => parseRule(words).target === name) === true;
   return { text: hasJump ? `the jump to ${name} comes too late` : `nat ${base} has no jump to ${name}`, hasRule };
+}
+
+/** Where the port should be: a rule, or the set of its protocol where the chain asks that. */
+function lackIn({ host, settings }: Observation, { protocol }: Packet): string {
+  const { chain } = settings.names;
+  const set = portSetName(protocol);
+  const asksSet = chainOf(host.iptables.document, 'nat', chain)?.rules.some(({ words }) => words.includes(set)) === true;
+  return asksSet ? `set ${set}, which ${chain} asks, does not hold` : `${chain} has no rule for`;
 }
 
 function toPublish({ port, protocol }: TraceRequest): string {

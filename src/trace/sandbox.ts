@@ -1,6 +1,8 @@
 /** The sandbox: a mark by published port, and IPVS's virtual service of that mark. */
 import type { Protocol } from '../cluster/state.js';
+import { chainOf } from '../kernel/iptables/document.js';
 import { hexOf, portKey } from '../plan/fwmark.js';
+import { portSetName } from '../plan/sets.js';
 import type { End } from './hop.js';
 import { passHook, surroundingsOf } from './hook.js';
 import type { HostExit } from './host.js';
@@ -33,11 +35,18 @@ export function throughSandbox(way: Way, seen: Observation, request: TraceReques
     told: ['mangle'],
     judge: ({ table, packet }) =>
       table === 'mangle' && packet.mark === 0 && serviceFor(seen, packet) === undefined
-        ? { why: `no rule of mangle PREROUTING marks ${portKey(request.protocol, request.port)}, and IPVS knows published ports by their marks`, remedy: byController(seen) }
+        ? { why: `no rule of mangle PREROUTING${setWords(sandbox, request)} marks ${portKey(request.protocol, request.port)}, and IPVS knows published ports by their marks`, remedy: byController(seen) }
         : null,
   });
   const packet = marked === null ? null : passHook(way, seen, sandbox, marked, { hook: 'INPUT', told: [] });
   return packet === null ? null : schedule(way, seen, sandbox, packet);
+}
+
+/** Where rules ask sets, the mark is theirs to give. */
+function setWords({ iptables }: SeenPlace, { protocol }: TraceRequest): string {
+  const set = portSetName(protocol);
+  const asksSet = chainOf(iptables.document, 'mangle', 'PREROUTING')?.rules.some(({ words }) => words.includes(set)) === true;
+  return asksSet ? `, which ask set ${set},` : '';
 }
 
 function schedule(way: Way, seen: Observation, sandbox: SeenPlace, packet: Packet): Scheduled | null {

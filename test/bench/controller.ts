@@ -17,7 +17,7 @@ export async function logLength(node: string): Promise<number> {
 /** When the controller first said, after so many lines of its log, that it has changed the kernel; in microseconds since 1970. */
 export async function programmedAfter(node: string, lines: number): Promise<number> {
   return await eventually(async () => {
-    const said = await shell(node, `tail -n +${lines + 1} ${log} | grep '"message":"Programmed"' | head -1`).catch(() => '');
+    const said = await shell(node, `tail -n +${lines + 1} ${log} | grep '"reason":"Programmed"' | head -1`).catch(() => '');
     if (said === '') throw new Error(`routemesh on ${node} has programmed nothing yet`);
     const { time, failed } = JSON.parse(said) as { readonly time: string; readonly failed: number };
     if (failed > 0) throw new Error(`routemesh on ${node} could not program ${failed} objects`);

@@ -39,6 +39,7 @@ export async function checkViewers({ run }: Pick<Probes, 'run'>): Promise<Findin
   const viewers = [
     { tool: 'ip', parameters: ['-V'] },
     { tool: 'ipvsadm', parameters: ['--version'] },
+    { tool: 'ipset', parameters: ['--version'] },
     { tool: 'conntrack', parameters: ['--version'] },
   ];
   const found = await Promise.all(viewers.map(async ({ tool, parameters }) => ((await run(tool, parameters).catch(() => null)) === null ? null : tool)));

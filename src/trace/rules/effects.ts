@@ -17,6 +17,8 @@ export type Effect =
   | { readonly type: 'source'; readonly address: string | null }
   /** A given one, under a mask. */
   | { readonly type: 'mark'; readonly of: 'packet' | 'connection'; readonly value: number; readonly mask: number }
+  /** The one that a set has for the packet's port or address. */
+  | { readonly type: 'mark-by-set'; readonly set: string; readonly directions: string }
   /** From one to the other. */
   | { readonly type: 'copy-mark'; readonly to: 'packet' | 'connection'; readonly packetMask: number; readonly connectionMask: number }
   | { readonly type: 'untrack' }
@@ -26,7 +28,7 @@ export type Effect =
   | { readonly type: 'unknown' };
 
 const harmless: ReadonlySet<string> = new Set([
-  'AUDIT', 'CHECKSUM', 'CLASSIFY', 'CONNSECMARK', 'DSCP', 'ECN', 'HMARK', 'IDLETIMER', 'LED', 'LOG', 'NFLOG', 'RATEEST', 'SECMARK', 'SET', 'TCPMSS',
+  'AUDIT', 'CHECKSUM', 'CLASSIFY', 'CONNSECMARK', 'DSCP', 'ECN', 'HMARK', 'IDLETIMER', 'LED', 'LOG', 'NFLOG', 'RATEEST', 'SECMARK', 'TCPMSS',
   'TCPOPTSTRIP', 'TEE', 'TOS', 'TRACE', 'TTL', 'ULOG',
 ]);
 const everyBit = 0xffffffff;
@@ -57,6 +59,8 @@ export function effectOf(rule: ParsedRule, chains: { has(name: string): boolean 
       return mark('packet', options.get('--set-xmark') ?? options.get('--set-mark'));
     case 'CONNMARK':
       return connectionMark(options);
+    case 'SET':
+      return markBySet(options);
     case 'NOTRACK':
       return { type: 'untrack' };
     case 'CT':
@@ -87,6 +91,12 @@ function source(text: string): Effect {
 function mark(of: 'packet' | 'connection', values: readonly string[] | undefined): Effect {
   const [value, mask = everyBit] = (values?.[0] ?? '').split('/').map(Number);
   return values === undefined || value === undefined || Number.isNaN(value) || Number.isNaN(mask) ? { type: 'unknown' } : { type: 'mark', of, value, mask };
+}
+
+/** What else SET does changes the set, or what nobody here asks about. */
+function markBySet(options: ParsedRule['targetOptions']): Effect {
+  const [set = '', directions = ''] = options.get('--map-set') ?? [];
+  return options.has('--map-set') && options.has('--map-mark') ? { type: 'mark-by-set', set, directions } : { type: 'nothing' };
 }
 
 function connectionMark(options: ParsedRule['targetOptions']): Effect {

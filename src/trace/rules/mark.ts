@@ -22,6 +22,7 @@ export function applyMark(packet: Packet, effect: Effect): Packet {
     case 'destination':
     case 'redirect':
     case 'source':
+    case 'mark-by-set':
     case 'nothing':
     case 'unknown':
       return packet;

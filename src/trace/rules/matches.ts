@@ -1,6 +1,6 @@
 /**
  * Whether a rule is for a packet, as iptables-extensions(8) has it. A match that is not here is one that can't be decided
- * by the packet alone (a set's members, the time of day, who owns a socket): unknown, never guessed.
+ * by the packet alone (the members of somebody's set, the time of day, who owns a socket): unknown, never guessed.
  */
 import { protocolNumbers } from '../../plan/fwmark.js';
 import type { Packet } from '../packet.js';
@@ -8,10 +8,12 @@ import { isInPrefix, isInRange } from './addresses.js';
 import { all, any, certainly, negate, type Certainty } from './certainty.js';
 import { matchesConnection, matchesState } from './connection-matches.js';
 import type { Match, ParsedRule } from './parsed-rule.js';
+import { isInSet, type SeenSets } from './sets.js';
 
 /** What a rule may ask of the namespace that it stands in. */
 export interface Surroundings {
   isLocal(address: string): boolean;
+  readonly sets?: SeenSets | undefined;
 }
 
 export function isFor(rule: ParsedRule, packet: Packet, surroundings: Surroundings): Certainty {
@@ -22,7 +24,7 @@ export function isFor(rule: ParsedRule, packet: Packet, surroundings: Surroundin
 }
 
 /** Modules that ask nothing by themselves: their options do, and those are judged one by one. */
-const judgedByOption: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp', 'icmp', 'multiport', 'addrtype', 'conntrack', 'state', 'comment', 'mark', 'connmark', 'iprange', 'pkttype']);
+const judgedByOption: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp', 'icmp', 'multiport', 'addrtype', 'conntrack', 'state', 'comment', 'mark', 'connmark', 'iprange', 'pkttype', 'set']);
 
 function judge(match: Match, packet: Packet, surroundings: Surroundings): Certainty {
   const { module, option } = match;
@@ -71,6 +73,8 @@ function judge(match: Match, packet: Packet, surroundings: Surroundings): Certai
       return hasMark(packet.mark, value);
     case 'connmark --mark':
       return hasMark(packet.connection.mark, value);
+    case 'set --match-set':
+      return isInSet(packet, surroundings.sets, value, match.values[1] ?? '');
     case 'comment --comment':
       return 'yes';
     case 'state --state':

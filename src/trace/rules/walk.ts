@@ -9,6 +9,7 @@ import { effectOf, type Effect } from './effects.js';
 import { applyMark } from './mark.js';
 import { isFor, type Surroundings } from './matches.js';
 import { parseRule } from './parsed-rule.js';
+import { withSet } from './sets.js';
 
 /** A rule that the packet meets, other than by passing it. */
 export interface Step {
@@ -76,7 +77,7 @@ class Walker {
       const parsed = parseRule(rule.words);
       const answer = isFor(parsed, this.packet, this.surroundings);
       if (answer === 'no') continue;
-      const effect = effectOf(parsed, this.table.chains);
+      const effect = withSet(effectOf(parsed, this.table.chains), this.packet, this.surroundings.sets);
       const step = stepOf(chain, index, callers.length, rule);
       if (answer === 'unknown' || effect.type === 'unknown') {
         this.doubt(step, effect);

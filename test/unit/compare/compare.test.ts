@@ -3,6 +3,9 @@ import { compare } from '../../../src/compare/compare.js';
 import type { ComparedPort, Fact } from '../../../src/compare/comparison.js';
 import type { Observation } from '../../../src/compare/observation.js';
 import type { PublishingService } from '../../../src/cluster/docker/publications.js';
+import { parseIptablesSave } from '../../../src/kernel/iptables/document.js';
+import { memberKey } from '../../../src/plan/sets.js';
+import type { SeenSet } from '../../../src/trace/rules/sets.js';
 import { besideOlderDocker } from '../trace/samples.js';
 import { dockerSandbox, dockerServers, node, type NodeParts } from './node.js';
 
@@ -115,5 +118,27 @@ describe('a port in one mesh only', () => {
     const seen = node({ sandboxes: { ...node().sandboxes, dockerd: null } });
     expect(compare(seen).meshes.dockerd.sandbox).toBeNull();
     expect(compare(seen).verdict.different).toEqual(['tcp/8080']);
+  });
+});
+
+describe('a mesh whose rules ask sets', () => {
+  const bySets = (): Observation => {
+    const set = (name: string, ...members: { port: number; mark?: number }[]): [string, SeenSet] =>
+      [name, { name, type: 'bitmap:port', marked: true, members: new Map(members.map((member) => [memberKey(member), member])) }];
+    const rules = (text: string) => ({ document: parseIptablesSave(text), unseen: [] });
+    const seen = node();
+    const { routemesh } = seen.sandboxes;
+    if (routemesh === null) throw new Error('there is no sandbox');
+    return {
+      ...seen,
+      host: { ...seen.host, iptables: rules('*nat\n:MESH-INGRESS - [0:0]\n-A MESH-INGRESS -p tcp -m set --match-set mesh-tcp dst -j DNAT --to-destination 172.30.0.2\nCOMMIT\n'), sets: new Map([set('mesh-tcp', { port: 8080 }, { port: 8081 })]) },
+      sandboxes: { ...seen.sandboxes, routemesh: { ...routemesh, iptables: rules('*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -i eth1 -p tcp -j SET --map-set mesh-tcp dst --map-mark\nCOMMIT\n'), sets: new Map([set('mesh-tcp', { port: 8080, mark: 0x61f90 })]) } },
+    };
+  };
+
+  it('is read as one whose rules name ports', () => {
+    expect(portOf(bySets(), 'tcp/8080')).toMatchObject({ service: 'web', servedBy: 'routemesh' });
+    expect(factOf(portOf(bySets(), 'tcp/8080').facts, 'firewall mark').routemesh).toBe('0x61f90 (401296)');
+    expect(compare(bySets()).ports.map(({ port }) => port)).toContain('tcp/8081');
   });
 });

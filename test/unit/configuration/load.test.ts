@@ -41,6 +41,13 @@ describe('the layers of the configuration', () => {
     expect((await load({ environment: { ROUTEMESH_CHAIN: '' } })).names.chain).toBe('MESH-INGRESS');
   });
 
+  it('takes a number of ports from which on sets are asked, or never', async () => {
+    expect((await load({ file: 'setsFrom: 1' })).setsFrom).toBe(1);
+    expect((await load({ flags: { setsFrom: '500' }, environment: { ROUTEMESH_SETS_FROM: '7' } })).setsFrom).toBe(500);
+    expect((await load({ environment: { ROUTEMESH_SETS_FROM: 'never' } })).setsFrom).toBeNull();
+    for (const wrong of ['0', '-1', '1.5', '200001', 'always', '64; reboot']) expect(await problemsOf({ flags: { setsFrom: wrong } })).toEqual([expect.stringContaining('to be a number of ports from 1 to 200000, or never')]);
+  });
+
   it('takes lists as YAML lists and as comma-separated words', async () => {
     expect((await load({ file: 'reservedPorts: [tcp/22, udp/53]' })).reservedPorts).toEqual(['tcp/22', 'udp/53']);
     expect((await load({ environment: { ROUTEMESH_RESERVED_PORTS: 'tcp/22, udp/53' } })).reservedPorts).toEqual(['tcp/22', 'udp/53']);

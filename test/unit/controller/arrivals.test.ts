@@ -45,7 +45,9 @@ it('what was there when the controller began is held back from nobody', () => {
   expect(arrivals.unreached()).toEqual(new Set());
 });
 
-it('a task that comes to another node is asked, and gets connections once it has answered', () => {
+const soon = () => new Promise((resolve) => { setImmediate(resolve); });
+
+it('a task that comes to another node is asked, and gets connections once it has answered', async () => {
   arrivals.follow(state(here));
   arrivals.follow(state(here, there));
   expect(arrivals.unreached()).toEqual(new Set([there.id]));
@@ -55,6 +57,7 @@ it('a task that comes to another node is asked, and gets connections once it has
   answers = true;
   arrivals.ask();
   expect(arrivals.unreached()).toEqual(new Set());
+  await soon();
   expect(told).toEqual(['web.2 is reached']);
 });
 
@@ -72,12 +75,13 @@ it('while there is no way to it yet it is waited for', () => {
   expect(arrivals.unreached()).toEqual(new Set([there.id]));
 });
 
-it('one that ignores echo requests gets connections in the end, and one that goes again is forgotten', () => {
+it('one that ignores echo requests gets connections in the end, and one that goes again is forgotten', async () => {
   arrivals.follow(state());
   arrivals.follow(state(there));
   now = 31_000;
   arrivals.ask();
   expect(arrivals.unreached()).toEqual(new Set());
+  await soon();
   expect(told).toEqual(['web.2 is reached']);
 
   arrivals.follow(state());
@@ -85,4 +89,15 @@ it('one that ignores echo requests gets connections in the end, and one that goe
   expect(arrivals.unreached()).toEqual(new Set([there.id]));
   arrivals.follow(state());
   expect(arrivals.unreached()).toEqual(new Set());
+});
+
+it('those that are reached together are told of once: a hundred tasks are no hundred plans', async () => {
+  const many = Array.from({ length: 100 }, (_, index) => task('web', index, { nodeId: 'node2' }));
+  arrivals.follow(state());
+  arrivals.follow(state(...many));
+  answers = true;
+  arrivals.ask();
+  await soon();
+  expect(arrivals.unreached()).toEqual(new Set());
+  expect(told).toEqual(['web.0 and 99 more are reached']);
 });

@@ -11,6 +11,7 @@ function bed() {
   const facts: NodeFacts = {
     nodeId,
     settings: defaultSettings,
+    whyNoSets: null,
     kernel: {
       release: '6.1.0',
       underlayMtu: () => { asked.push('mtu'); return 1500; },

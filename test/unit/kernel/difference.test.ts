@@ -18,7 +18,7 @@ describe('what differs', () => {
   });
 
   test('everything, on an empty machine; of every kind', () => {
-    const { places } = planOf({ nodes: [...state.nodes, { id: 'node2', name: 'h2', address: '192.168.56.12', ready: true }] });
+    const { places } = planOf({ nodes: [...state.nodes, { id: 'node2', name: 'h2', address: '192.168.56.12', ready: true }] }, 1);
     const changes = differenceOf(places, places.map(({ place }) => emptyState(place)));
     expect(new Set(changes.map(({ kind }) => kind))).toEqual(new Set(kinds));
     expect(changes.filter(({ action }) => action === 'remove')).toEqual([]);

@@ -4,6 +4,7 @@ import { plan } from '../../../src/plan/plan.js';
 import type { NodePlan } from '../../../src/plan/node-plan.js';
 import type { Place } from '../../../src/plan/objects.js';
 import type { ClusterState } from '../../../src/cluster/state.js';
+import { defaultSettings } from '../../../src/settings.js';
 import { cluster, contextFor, port, service, task } from '../plan/fixtures.js';
 
 export const state: ClusterState = cluster({
@@ -14,9 +15,10 @@ export const state: ClusterState = cluster({
 export const web1: Place = `task:${task('web', 1).id}`;
 export const web1Cable = 'task-web1xxxxxx';
 
-export function planOf(parts: Partial<ClusterState> = {}): NodePlan {
+/** `setsFrom`: so many ports are matched by sets. */
+export function planOf(parts: Partial<ClusterState> = {}, setsFrom: number | null = null): NodePlan {
   const whole = { ...state, ...parts };
-  return plan(whole, contextFor(whole));
+  return plan(whole, contextFor(whole, { settings: { ...defaultSettings, setsFrom } }));
 }
 
 export function meddled(plan: NodePlan, place: Place, meddle: (state: PlaceState) => Partial<PlaceState>): PlaceState[] {

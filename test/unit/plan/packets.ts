@@ -4,6 +4,8 @@
  */
 import { subnetOf } from '../../../src/plan/addresses.js';
 import type { OwnedChain, RuleWords } from '../../../src/plan/iptables.js';
+import type { KernelSet, SetMember } from '../../../src/plan/objects.js';
+import { memberKey } from '../../../src/plan/sets.js';
 
 export interface Packet {
   readonly source: string;
@@ -19,17 +21,31 @@ export interface Packet {
   readonly mark: number;
 }
 
-/** The target that the packet ends at; the policy where no rule is for it. */
-export function verdictOf(chain: OwnedChain, packet: Packet): string {
-  for (const words of chain.rules) {
-    const target = judge(words, packet);
-    if (target !== null) return target;
-  }
-  return chain.policy ?? 'RETURN';
+/** The target that the packet ends at, with its options; the policy where no rule is for it. `sets`: of the chain's place. */
+export function verdictOf(chain: OwnedChain, packet: Packet, sets: readonly KernelSet[] = []): string {
+  return targetOf(chain, packet, sets)?.[0] ?? chain.policy ?? 'RETURN';
 }
 
-/** The rule's target when the packet matches. */
-function judge(words: RuleWords, packet: Packet): string | null {
+/** With the target's options; null: the policy. */
+export function targetOf(chain: OwnedChain, packet: Packet, sets: readonly KernelSet[]): readonly string[] | null {
+  for (const words of chain.rules) {
+    const target = judge(words, packet, sets);
+    if (target !== null) return target;
+  }
+  return null;
+}
+
+/** The member of a set that a packet's destination is. */
+export function memberFor(packet: Packet, sets: readonly KernelSet[], name: string): SetMember | undefined {
+  const set = sets.find((each) => each.name === name);
+  if (set === undefined) throw new Error(`there is no set ${name}`);
+  const { destination: address, protocol, port } = packet;
+  const asked = { 'bitmap:port': `/${port ?? ''}`, 'hash:ip,port': `${address} ${protocol}/${port ?? ''}`, 'hash:ip': `${address} /` }[set.type];
+  return set.members.find((member) => memberKey(member).trim() === asked);
+}
+
+/** The rule's target and its options when the packet matches. */
+function judge(words: RuleWords, packet: Packet, sets: readonly KernelSet[]): readonly string[] | null {
   let isNegated = false;
   for (let index = 0; index < words.length; index += 1) {
     const option = words[index] ?? '';
@@ -39,8 +55,13 @@ function judge(words: RuleWords, packet: Packet): string | null {
     }
     index += 1;
     const value = words[index] ?? '';
-    if (option === '-j') return value;
+    if (option === '-j') return words.slice(index);
     if (option === '-m') continue;
+    if (option === '--match-set') {
+      index += 1;
+      if ((memberFor(packet, sets, value) !== undefined) === isNegated) return null;
+      continue;
+    }
     if (matches(option, value, packet) === isNegated) return null;
     isNegated = false;
   }

@@ -6,6 +6,7 @@ import { differenceOf, differenceOfPlans } from '../../../src/kernel/difference.
 import { stateOfPlan } from '../../../src/kernel/state.js';
 import type { PlanContext } from '../../../src/plan/context.js';
 import { plan, Planner } from '../../../src/plan/plan.js';
+import { defaultSettings } from '../../../src/settings.js';
 import { cluster, contextFor, nodeId, port, service, task } from './fixtures.js';
 
 const nodes: ClusterNode[] = [1, 2, 3].map((number) => ({ id: `node${number}`, name: `h${number}`, address: `192.168.56.${10 + number}`, ready: true }));
@@ -54,14 +55,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const nothing: World = { state: cluster({ nodes }), dead: new Set(), unreached: new Set(), lost: new Set() };
 
-function contextOf({ state, dead, unreached, lost }: World): PlanContext {
+function contextOf({ state, dead, unreached, lost }: World, setsFrom: number | null): PlanContext {
   const local = state.tasks.filter(({ id, nodeId: on }) => on === nodeId && !lost.has(id));
-  return contextFor(state, { localTasks: new Map(local.map(({ id }) => [id, { path: `/run/netns/${id}`, device: 'eth0' }])), deadPeers: dead, unreachedTasks: unreached });
+  return contextFor(state, { settings: { ...defaultSettings, setsFrom }, localTasks: new Map(local.map(({ id }) => [id, { path: `/run/netns/${id}`, device: 'eth0' }])), deadPeers: dead, unreachedTasks: unreached });
 }
 
 const lines = (changes: ReturnType<typeof differenceOf>) => changes.map(({ place, action, summary }) => `${place}: ${action} ${summary}`).sort();
 
-describe('a controller that plans again and again', () => {
+// Never, always, and to and fro.
+describe.each([null, 1, 4])('a controller that plans again and again, with sets from %s ports on', (setsFrom) => {
   it('has after any history the plan of one that starts now', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
@@ -69,10 +71,10 @@ describe('a controller that plans again and again', () => {
         let world = nothing;
         for (const next of steps) {
           world = next(world);
-          expect(planner.plan(world.state, contextOf(world))).toEqual(plan(world.state, contextOf(world)));
+          expect(planner.plan(world.state, contextOf(world, setsFrom))).toEqual(plan(world.state, contextOf(world, setsFrom)));
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
@@ -81,21 +83,21 @@ describe('a controller that plans again and again', () => {
       fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
         const planner = new Planner();
         let world = nothing;
-        let last = planner.plan(world.state, contextOf(world));
+        let last = planner.plan(world.state, contextOf(world, setsFrom));
         for (const next of steps) {
           world = next(world);
-          const now = planner.plan(world.state, contextOf(world));
+          const now = planner.plan(world.state, contextOf(world, setsFrom));
           expect(lines(differenceOfPlans(last, now))).toEqual(lines(differenceOf(now.places, last.places.map(stateOfPlan))));
           last = now;
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
   it('keeps what a change has nothing to do with as the very objects, so that they need not be compared', () => {
     const before = cluster({ nodes, services: [service('a', [port(80, 80)]), service('b', [port(81, 80)])], tasks: [task('a', 1), task('b', 2, { nodeId: 'node2' })] });
-    const context = contextFor(before);
+    const context = contextFor(before, { settings: { ...defaultSettings, setsFrom } });
     const planner = new Planner();
     const first = planner.plan(before, context);
     const second = planner.plan({ ...before, tasks: before.tasks.map((one) => (one.serviceId === 'service-b' ? { ...one, weight: 5 } : one)) }, context);
@@ -103,6 +105,7 @@ describe('a controller that plans again and again', () => {
     for (const [index, place] of second.places.entries()) {
       const old = first.places[index];
       expect(place.routes).toBe(old?.routes);
+      expect(place.sets).toBe(old?.sets);
       place.iptables.chains.forEach(({ rules }, at) => { expect(rules).toBe(old?.iptables.chains[at]?.rules); });
     }
     expect(second.places[1]?.virtualServices[0]).toBe(first.places[1]?.virtualServices[0]);

@@ -2,15 +2,26 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseIptablesSave } from '../../../src/kernel/iptables/document.js';
 import { unseenIn } from '../../../src/kernel/iptables/look.js';
+import type { SetMember } from '../../../src/plan/objects.js';
 import { splitWords } from '../../../src/kernel/iptables/words.js';
 import { answering, arriving, type Packet } from '../../../src/trace/packet.js';
 import { isFor } from '../../../src/trace/rules/matches.js';
 import { parseRule } from '../../../src/trace/rules/parsed-rule.js';
+import type { SeenSet } from '../../../src/trace/rules/sets.js';
 import { walk, type Walk } from '../../../src/trace/rules/walk.js';
+import { memberKey } from '../../../src/plan/sets.js';
 
 const packet: Packet = { ...arriving('tcp', { source: '203.0.113.9', sourcePort: 50_000, destination: '192.168.56.11', destinationPort: 8080 }, 'eth0'), mark: 0x61f90 };
 const reply = answering(packet, { source: '172.30.0.2', sourcePort: 8080, destination: '203.0.113.9', destinationPort: 50_000 }, 'mesh_gwbridge', 'eth0');
-const surroundings = { isLocal: (address: string) => address === '192.168.56.11' };
+const set = (name: string, type: SeenSet['type'], ...members: SetMember[]): [string, SeenSet] =>
+  [name, { name, type, marked: members.some(({ mark }) => mark !== undefined), members: new Map(members.map((member) => [memberKey(member), member])) }];
+const sets = new Map([
+  set('mesh-tcp', 'bitmap:port', { port: 8080, mark: 0x61f90 }, { port: 9090, mark: -1 }),
+  set('mesh-udp', 'bitmap:port', { port: 53 }),
+  set('mesh-targets', 'hash:ip,port', { address: '192.168.56.11', protocol: 'tcp', port: 8080 }),
+  set('mesh-tasks', 'hash:ip', { address: '203.0.113.9' }),
+]);
+const surroundings = { isLocal: (address: string) => address === '192.168.56.11', sets };
 
 function answerOf(rule: string, asked: Packet = packet): string {
   return isFor(parseRule(splitWords(rule)), asked, surroundings);
@@ -51,6 +62,15 @@ describe('whether a rule is for a packet', () => {
     ['-m connmark ! --mark 0x0/0xffff -j DROP', 'no'],
     ['-m comment --comment "-j ACCEPT ! -s 1.2.3.4" -j DROP', 'yes'],
     ['-m iprange --src-range 203.0.113.1-203.0.113.10 -j DROP', 'yes'],
+    ['-p tcp -m set --match-set mesh-tcp dst -j DROP', 'yes'],
+    ['-p tcp -m set --match-set mesh-tcp src -j DROP', 'no'],
+    ['-m set --match-set mesh-udp dst -j DROP', 'no'],
+    ['-m set ! --match-set mesh-udp dst -j DROP', 'yes'],
+    ['-m set --match-set mesh-targets dst,dst -j DROP', 'yes'],
+    ['-m set --match-set mesh-targets dst,src -j DROP', 'no'],
+    ['-m set --match-set mesh-tasks src -j DROP', 'yes'],
+    ['-m set --match-set mesh-tasks dst -j DROP', 'no'],
+    ['-m set --match-set mesh-targets dst -j DROP', 'unknown'],
     ['-f -j DROP', 'no'],
     ['-j DROP', 'yes'],
   ])('%s: %s', (rule, answer) => {
@@ -147,6 +167,15 @@ describe('a walk through a chain', () => {
     const { packet: after } = walked(':PREROUTING ACCEPT [0:0]\n-A PREROUTING -j MARK --set-xmark 0x1/0xff\n-A PREROUTING -j CONNMARK --save-mark --nfmask 0xff --ctmask 0xffff', 'mangle', 'PREROUTING');
     expect(after.mark).toBe(0x61f01);
     expect(after.connection.mark).toBe(0x01);
+  });
+
+  it('takes the mark that a set has for the port, and none where it has none', () => {
+    const rule = ':PREROUTING ACCEPT [0:0]\n-A PREROUTING -j SET --map-set mesh-tcp dst --map-mark';
+    expect(walked(rule, 'mangle', 'PREROUTING', { ...packet, mark: 0 }).packet.mark).toBe(0x61f90);
+    expect(walked(rule, 'mangle', 'PREROUTING', { ...packet, mark: 0, destinationPort: 81 })).toMatchObject({ packet: { mark: 0 }, doubts: [] });
+    expect(walked(rule, 'mangle', 'PREROUTING', { ...packet, destinationPort: 9090 }).doubts).toHaveLength(1);
+    expect(walked(rule.replace('mesh-tcp', 'theirs'), 'mangle', 'PREROUTING').doubts).toHaveLength(1);
+    expect(walked(rule.replace('--map-set mesh-tcp dst --map-mark', '--add-set theirs src'), 'mangle', 'PREROUTING').doubts).toEqual([]);
   });
 
   it('takes no table and no chain for no rules', () => {

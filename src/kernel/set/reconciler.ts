@@ -1,0 +1,94 @@
+/** Sets: read and changed over netlink, many members in one message. */
+import { setTimeout } from 'node:timers/promises';
+
+import {
+  addEntries, createSet, deleteEntries, destroySet, IPSET_ERR_BUSY, IPSET_ERR_TYPE_MISMATCH, NetlinkError, renameSet, swapSets,
+  type IpSets, type NetlinkMessage, type NetlinkResult,
+} from '../../../native/index.js';
+import type { KernelSet } from '../../plan/objects.js';
+import { outcomeOf } from '../batch.js';
+import { asError } from '../errors.js';
+import { applying, groupBy, observing, type Outcome, type Reconciler } from '../reconciler.js';
+import { diffSets, type SetChange } from './diff.js';
+import { entryOf } from './members.js';
+import { readSets, spareName } from './observe.js';
+
+/** How often, and after what pause, a set is destroyed that is still in use. */
+const mostTries = 50;
+const pauseMilliseconds = 20;
+
+export const setReconciler: Reconciler<'set', SetChange> = {
+  observe: observing((open, plan) => readSets(open, plan)),
+  diff: (pairs) => pairs.flatMap(diffSets),
+  apply: applying((open, changes) => applySets(open.sets(), changes)),
+};
+
+/** New sets first, then what they hold, then what goes. */
+export async function applySets(sets: Pick<IpSets, 'request'>, changes: readonly SetChange[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const change of changes) {
+    const { subject } = change;
+    if (subject.type === 'make') outcomes.push(attempt(change, () => sets.request([createSet(newSet(subject.set))])));
+    if (subject.type === 'replace') outcomes.push(attempt(change, () => replace(sets, subject.set)));
+  }
+  for (const outcome of applyMembers(sets, changes)) outcomes.push(outcome);
+  for (const change of changes) {
+    const { subject } = change;
+    if (subject.type === 'destroy') outcomes.push(await destroy(sets, change, subject.set.name));
+  }
+  return outcomes;
+}
+
+/** With the nft back end a rule that is gone lets go of its set only some milliseconds later (nf_tables_trans_destroy_work() of the kernel). */
+async function destroy(sets: Pick<IpSets, 'request'>, change: SetChange, name: string): Promise<Outcome> {
+  for (let tries = 1; ; tries += 1) {
+    const outcome = attempt(change, () => sets.request([destroySet(name)]));
+    if (tries === mostTries || !(outcome.error instanceof NetlinkError) || outcome.error.errno !== IPSET_ERR_BUSY) return outcome;
+    await setTimeout(pauseMilliseconds);
+  }
+}
+
+/** All members of a set that come, or go, together: refused together, too. */
+function applyMembers(sets: Pick<IpSets, 'request'>, changes: readonly SetChange[]): Outcome[] {
+  const ofMembers = changes.flatMap((change) => (change.subject.type === 'member' ? [{ change, ...change.subject }] : []));
+  return [...groupBy(ofMembers, ({ change, set }) => `${set.name} ${change.action === 'remove' ? 'remove' : 'add'}`).values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const write = first.change.action === 'remove' ? deleteEntries : addEntries;
+    const attempted = attempt(first.change, () => sets.request(write(newSet(first.set), group.map(({ member }) => entryOf(member)))));
+    return group.map(({ change }) => ({ ...attempted, change }));
+  });
+}
+
+/** In one step for the packets where the kernel can: the types must be of a kind for that, or no rule may use the old one. */
+function replace(sets: Pick<IpSets, 'request'>, set: KernelSet): readonly NetlinkResult[] {
+  const spare = spareName(set.name);
+  const made = sets.request([destroySet(spare), createSet(newSet(set, spare)), ...addEntries(newSet(set, spare), set.members.map(entryOf))]).slice(1);
+  if (made.some(({ ok }) => !ok)) return made;
+  const swapped = sets.request([swapSets(spare, set.name)]);
+  const isOfAnotherKind = swapped.some((result) => !result.ok && 'errno' in result.error && result.error.errno === IPSET_ERR_TYPE_MISMATCH);
+  const put = isOfAnotherKind ? stopAtFirstRefusal(sets, [destroySet(set.name), renameSet(spare, set.name)]) : swapped;
+  sets.request([destroySet(spare)]);
+  return put;
+}
+
+function stopAtFirstRefusal(sets: Pick<IpSets, 'request'>, messages: readonly NetlinkMessage[]): readonly NetlinkResult[] {
+  const results: NetlinkResult[] = [];
+  for (const message of messages) {
+    results.push(...sets.request([message]));
+    if (results.at(-1)?.ok === false) break;
+  }
+  return results;
+}
+
+function attempt(change: SetChange, send: () => readonly NetlinkResult[]): Outcome {
+  try {
+    return outcomeOf(change, send());
+  } catch (error) {
+    return outcomeOf(change, [], asError(error));
+  }
+}
+
+function newSet({ name, type, marked, members }: KernelSet, as = name): Parameters<typeof createSet>[0] {
+  return { name: as, type, withMarks: marked, expected: members.length };
+}
