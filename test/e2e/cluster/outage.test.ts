@@ -167,6 +167,8 @@ describe('a node that leaves, and one that joins', () => {
   it('the mesh goes on without the one and serves through the other', async () => {
     await attempt(['power', 'h4', 'kill']);
     await lab(['power', 'h4', 'boot']);
+    // What it was a node of before, in another test.
+    await attempt(['exec', 'h4', 'docker', 'swarm', 'leave', '--force']);
     const token = (await on('h1')('docker', 'swarm', 'join-token', '-q', 'worker')).trim();
     await on('h4')('docker', 'swarm', 'join', '--token', token, '--advertise-addr', addressOf('h4'), `${addressOf('h1')}:2377`);
     const report = await through('joining', async () => {
