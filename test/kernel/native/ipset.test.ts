@@ -60,7 +60,6 @@ describe('sets', () => {
 
   test('refusals say what is the matter', () => {
     expect(() => { sets.execute([createSet(ports)]); }).toThrow(/create set ports.*EEXIST/);
-    expect(() => { sets.execute([destroySet('nobody')]); }).toThrow(/destroy set nobody: .*ENOENT/);
     tool(namespace, 'iptables', '-A', 'INPUT', '-p', 'tcp', '-m', 'set', '--match-set', 'ports', 'dst', '-j', 'DROP');
     expect(() => { sets.execute([destroySet('ports')]); }).toThrow(/in use by a rule/);
     const [refused] = sets.request(addEntries(ports, [{ port: 80 }].map((entry) => ({ ...entry, mark: 1 }))));
