@@ -2,33 +2,29 @@
 
 import { AF_INET, AF_INET6 } from '../constants.js';
 import { formatAddress, parseAddress } from '../inet.js';
-import { AttributeMap, bytes, concatenate, encodeAttributes, nested, u16be, u8, type Attribute } from '../netlink/attributes.js';
+import { bytes, nested, u16be, u8, type Attribute, type AttributeMap } from '../netlink/attributes.js';
 import { NLM_F_CREATE } from '../netlink/constants.js';
 import { NetlinkDecodeError } from '../netlink/errors.js';
 import type { NetlinkMessage, ReceivedMessage } from '../netlink/message.js';
+import { netfilterAttributes, netfilterMessage } from '../netlink/netfilter.js';
 import {
   CTA_COUNTERS_BYTES, CTA_COUNTERS_ORIG, CTA_COUNTERS_PACKETS, CTA_COUNTERS_REPLY, CTA_ID, CTA_IP_V4_DST, CTA_IP_V4_SRC, CTA_IP_V6_DST, CTA_IP_V6_SRC,
   CTA_MARK, CTA_PROTO_DST_PORT, CTA_PROTO_NUM, CTA_PROTO_SRC_PORT, CTA_PROTOINFO, CTA_PROTOINFO_SCTP, CTA_PROTOINFO_SCTP_STATE, CTA_PROTOINFO_TCP,
   CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, CTA_PROTOINFO_TCP_FLAGS_REPLY, CTA_PROTOINFO_TCP_STATE, CTA_STATUS, CTA_TIMEOUT, CTA_TUPLE_IP, CTA_TUPLE_ORIG,
   CTA_TUPLE_PROTO, CTA_TUPLE_REPLY, CTA_TUPLE_ZONE, CTA_ZONE, IP_CT_TCP_FLAG_CLOSE_INIT, IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_NEW,
-  IPS_ASSURED, IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT, NFNETLINK_V0, NFNL_SUBSYS_CTNETLINK, SCTP_STATES, TCP_STATES,
+  IPS_ASSURED, IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT, NFNL_SUBSYS_CTNETLINK, SCTP_STATES, TCP_STATES,
 } from './constants.js';
 import type { ConntrackCounters, ConntrackEntry, ConntrackEvent, ConntrackTuple } from './types.js';
-
-/** sizeof(struct nfgenmsg), linux/netfilter/nfnetlink.h. */
-const NFGENMSG_LENGTH = 4;
 
 /** Asks for the entry that a tuple, of either direction, belongs to. `zone`: of the whole entry. */
 export function getConntrackEntry(tuple: ConntrackTuple, zone = 0): NetlinkMessage {
   const { family } = parseAddress(tuple.source);
-  const header = Uint8Array.of(family === 'inet' ? AF_INET : AF_INET6, NFNETLINK_V0, 0, 0);
-  const attributes = encodeAttributes([encodeTuple(CTA_TUPLE_ORIG, tuple), zone === 0 ? undefined : u16be(CTA_ZONE, zone)]);
-  return {
-    type: (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET,
-    flags: 0,
-    payload: concatenate([header, attributes]),
+  return netfilterMessage({
+    subsystem: NFNL_SUBSYS_CTNETLINK,
+    command: IPCTNL_MSG_CT_GET,
+    family: family === 'inet' ? AF_INET : AF_INET6,
     description: `get conntrack entry ${tuple.source}:${tuple.sourcePort ?? ''} to ${tuple.destination}:${tuple.destinationPort ?? ''}`,
-  };
+  }, [encodeTuple(CTA_TUPLE_ORIG, tuple), zone === 0 ? undefined : u16be(CTA_ZONE, zone)]);
 }
 
 export function encodeTuple(type: number, { protocol, source, sourcePort, destination, destinationPort, zone }: ConntrackTuple): Attribute {
@@ -62,8 +58,7 @@ function kindOf(operation: number, flags: number): ConntrackEvent['kind'] | unde
 
 /** A message's payload: struct nfgenmsg and attributes. Throws NetlinkDecodeError. */
 export function decodeConntrackEntry(payload: Uint8Array): ConntrackEntry {
-  if (payload.length < NFGENMSG_LENGTH) throw new NetlinkDecodeError(`expected a netfilter header of ${NFGENMSG_LENGTH} bytes, got ${payload.length}`);
-  const attributes = new AttributeMap(payload.subarray(NFGENMSG_LENGTH));
+  const attributes = netfilterAttributes(payload);
   const [original, reply] = [attributes.nested(CTA_TUPLE_ORIG), attributes.nested(CTA_TUPLE_REPLY)];
   if (original === undefined || reply === undefined) throw new NetlinkDecodeError('conntrack entry without its two tuples');
   const status = attributes.u32be(CTA_STATUS) ?? 0;

@@ -2,7 +2,6 @@
 
 /** Subsystem of nfnetlink (linux/netfilter/nfnetlink.h): the upper byte of a message's type. */
 export const NFNL_SUBSYS_CTNETLINK = 1;
-export const NFNETLINK_V0 = 0;
 
 /** The lower byte (enum cntl_msg_types, linux/netfilter/nfnetlink_conntrack.h). */
 export const IPCTNL_MSG_CT_NEW = 0;

@@ -2,7 +2,6 @@
 
 /** Subsystem of nfnetlink (linux/netfilter/nfnetlink.h): the upper byte of a message's type. */
 export const NFNL_SUBSYS_IPSET = 6;
-export const NFNETLINK_V0 = 0;
 
 /** Understood by every kernel: those of protocol 7 (Linux 4.20) take it too (protocol_min_failed() of net/netfilter/ipset/ip_set_core.c). */
 export const IPSET_PROTOCOL = 6;
@@ -50,10 +49,6 @@ export const IPSET_ATTR_IPADDR_IPV4 = 1;
 export const IPSET_FLAG_LIST_SETNAME = 1 << 1;
 /** Of IPSET_ATTR_CADT_FLAGS (enum ipset_cadt_flags): entries bring marks. */
 export const IPSET_FLAG_WITH_SKBINFO = 1 << 6;
-
-/** NLA_F_NESTED and NLA_F_NET_BYTEORDER (linux/netlink.h). */
-export const NLA_F_NESTED = 1 << 15;
-export const NLA_F_NET_BYTEORDER = 1 << 14;
 
 /** Refusals that are no errno (enum ipset_errno; those of hashes are in linux/netfilter/ipset/ip_set_hash.h). */
 export const IPSET_ERR_BUSY = 4100;

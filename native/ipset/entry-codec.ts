@@ -4,11 +4,11 @@
  */
 
 import { formatAddress, parseAddress } from '../inet.js';
-import { align, AttributeMap, decodeAttributes } from '../netlink/attributes.js';
+import { align, AttributeMap, decodeAttributes, NLA_F_NESTED, NLA_F_NET_BYTEORDER } from '../netlink/attributes.js';
 import { NetlinkDecodeError } from '../netlink/errors.js';
 import { isLittleEndian } from '../constants.js';
 import {
-  IPSET_ATTR_DATA, IPSET_ATTR_IP, IPSET_ATTR_IPADDR_IPV4, IPSET_ATTR_PORT, IPSET_ATTR_PROTO, IPSET_ATTR_SKBMARK, NLA_F_NESTED, NLA_F_NET_BYTEORDER,
+  IPSET_ATTR_DATA, IPSET_ATTR_IP, IPSET_ATTR_IPADDR_IPV4, IPSET_ATTR_PORT, IPSET_ATTR_PROTO, IPSET_ATTR_SKBMARK,
 } from './constants.js';
 import type { IpSetEntry, IpSetType } from './types.js';
 

@@ -1,9 +1,10 @@
 /** Sets of one network namespace, over nfnetlink: no ipset(8) is needed, or started. */
 
-import { AttributeMap } from '../netlink/attributes.js';
+import type { AttributeMap } from '../netlink/attributes.js';
 import { NETLINK_NETFILTER } from '../netlink/constants.js';
 import { NetlinkDecodeError, NetlinkError } from '../netlink/errors.js';
 import type { NetlinkMessage, NetlinkResult, ReceivedMessage } from '../netlink/message.js';
+import { netfilterAttributes } from '../netlink/netfilter.js';
 import { NetlinkSocket, throwFirstRefusal } from '../netlink/socket.js';
 import type { NetworkNamespace } from '../netns.js';
 import {
@@ -13,9 +14,6 @@ import {
 import { decodeEntries } from './entry-codec.js';
 import { listSet, listSetNames, MOST_MEMBERS } from './requests.js';
 import type { IpSetEntry, ObservedIpSet } from './types.js';
-
-/** sizeof(struct nfgenmsg), linux/netfilter/nfnetlink.h. */
-const NFGENMSG_LENGTH = 4;
 
 export class IpSets {
   private constructor(private readonly socket: NetlinkSocket) {}
@@ -46,7 +44,7 @@ export class IpSets {
 
   /** Of all sets, whoever made them. @throws NetlinkError EINVAL where the kernel has no sets */
   names(): string[] {
-    return this.socket.dump(listSetNames()).map((reply) => nameIn(attributesOf(reply)));
+    return this.socket.dump(listSetNames()).map((reply) => nameIn(netfilterAttributes(reply.payload)));
   }
 
   /** One set with all that it holds; undefined when there is none. */
@@ -62,7 +60,7 @@ export class IpSets {
 
 /** A large set comes in several messages; the first has its options. */
 export function decodeSet(replies: readonly Pick<ReceivedMessage, 'payload'>[]): ObservedIpSet | undefined {
-  const [first, ...more] = replies.map(attributesOf);
+  const [first, ...more] = replies.map(({ payload }) => netfilterAttributes(payload));
   if (first === undefined) return undefined;
   const [type, options] = [first.string(IPSET_ATTR_TYPENAME), first.nested(IPSET_ATTR_DATA)];
   if (type === undefined || options === undefined) throw new NetlinkDecodeError('set without a type or options');
@@ -83,11 +81,6 @@ export function decodeSet(replies: readonly Pick<ReceivedMessage, 'payload'>[]):
 function hasWholeSize(options: AttributeMap, type: string): boolean {
   if (type === 'bitmap:port') return options.u16be(IPSET_ATTR_PORT) === 0 && options.u16be(IPSET_ATTR_PORT_TO) === 0xffff;
   return options.u32be(IPSET_ATTR_MAXELEM) === MOST_MEMBERS;
-}
-
-function attributesOf({ payload }: Pick<ReceivedMessage, 'payload'>): AttributeMap {
-  if (payload.length < NFGENMSG_LENGTH) throw new NetlinkDecodeError(`expected a netfilter header of ${NFGENMSG_LENGTH} bytes, got ${payload.length}`);
-  return new AttributeMap(payload.subarray(NFGENMSG_LENGTH));
 }
 
 function nameIn(attributes: AttributeMap): string {

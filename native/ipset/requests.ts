@@ -1,14 +1,15 @@
 /** Changes to sets, ready to be sent together. */
 
 import { AF_INET } from '../constants.js';
-import { bytes, concatenate, encodeAttributes, nested, string, u32be, u8, type Attribute } from '../netlink/attributes.js';
+import { bytes, nested, NLA_F_NESTED, NLA_F_NET_BYTEORDER, string, u32be, u8, type Attribute } from '../netlink/attributes.js';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../netlink/constants.js';
 import type { NetlinkMessage } from '../netlink/message.js';
+import { netfilterMessage } from '../netlink/netfilter.js';
 import {
   IPSET_ATTR_ADT, IPSET_ATTR_CADT_FLAGS, IPSET_ATTR_DATA, IPSET_ATTR_FAMILY, IPSET_ATTR_FLAGS, IPSET_ATTR_HASHSIZE, IPSET_ATTR_LINENO, IPSET_ATTR_MAXELEM,
   IPSET_ATTR_PORT, IPSET_ATTR_PORT_TO, IPSET_ATTR_PROTOCOL, IPSET_ATTR_REVISION, IPSET_ATTR_SETNAME, IPSET_ATTR_SETNAME2, IPSET_ATTR_TYPENAME, IPSET_CMD_ADD,
   IPSET_CMD_CREATE, IPSET_CMD_DEL, IPSET_CMD_DESTROY, IPSET_CMD_LIST, IPSET_CMD_RENAME, IPSET_CMD_SWAP, IPSET_FLAG_LIST_SETNAME, IPSET_FLAG_WITH_SKBINFO, IPSET_MAXNAMELEN,
-  IPSET_PROTOCOL, NFNETLINK_V0, NFNL_SUBSYS_IPSET, NLA_F_NESTED, NLA_F_NET_BYTEORDER,
+  IPSET_PROTOCOL, NFNL_SUBSYS_IPSET,
 } from './constants.js';
 import { encodeEntries, mostEntries } from './entry-codec.js';
 import type { IpSetEntry, IpSetType, NewIpSet } from './types.js';
@@ -86,13 +87,7 @@ function entryMessages(command: number, verb: string, { name, type, withMarks }:
 }
 
 function message(command: number, flags: number, description: string, attributes: readonly (Attribute | undefined)[]): NetlinkMessage {
-  return {
-    type: (NFNL_SUBSYS_IPSET << 8) | command,
-    flags,
-    // struct nfgenmsg, linux/netfilter/nfnetlink.h.
-    payload: concatenate([Uint8Array.of(AF_INET, NFNETLINK_V0, 0, 0), encodeAttributes([u8(IPSET_ATTR_PROTOCOL, IPSET_PROTOCOL), ...attributes])]),
-    description,
-  };
+  return netfilterMessage({ subsystem: NFNL_SUBSYS_IPSET, command, family: AF_INET, flags, description }, [u8(IPSET_ATTR_PROTOCOL, IPSET_PROTOCOL), ...attributes]);
 }
 
 /** Names become words of rules, too: nothing that needs a quote. */

@@ -8,7 +8,9 @@ import { isLittleEndian } from '../constants.js';
 import { NetlinkDecodeError } from './errors.js';
 
 /** NLA_F_NESTED: the payload is a list of attributes. */
-const NLA_F_NESTED = 1 << 15;
+export const NLA_F_NESTED = 1 << 15;
+/** NLA_F_NET_BYTEORDER: the payload is a number in network byte order; few families say so. */
+export const NLA_F_NET_BYTEORDER = 1 << 14;
 /** NLA_TYPE_MASK: the type without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 const NLA_TYPE_MASK = 0x3fff;
 /** sizeof(struct nlattr). */

@@ -3,11 +3,10 @@ import { readdirSync } from 'node:fs';
 import { enter, NetworkNamespace, readSysctl, SystemError } from '../../native/index.js';
 import { lookAtIptables } from '../kernel/iptables/look.js';
 import { OpenPlace } from '../kernel/machine.js';
-import { readSets } from '../kernel/set/observe.js';
 import type { IpvsTimeouts } from '../plan/objects.js';
 import { readVirtualServices } from '../trace/read-ipvs.js';
 import { readNetwork } from '../trace/read-network.js';
-import { seenSets } from '../trace/read-place.js';
+import { readSeenSets } from '../trace/read-sets.js';
 import type { SeenSandbox } from './observation.js';
 
 /** Null: there is no such namespace. Rejects where it can't be entered (not root). */
@@ -25,7 +24,7 @@ export async function readSandbox(path: string): Promise<SeenSandbox | null> {
         return value === undefined ? [] : [[name, value]];
       })),
       iptables: await lookAtIptables(namespace),
-      sets: seenSets(readSets(open, { sets: [] })),
+      sets: readSeenSets(open),
       ipvs: readVirtualServices(open),
       timeouts: timeoutsOf(open),
     };

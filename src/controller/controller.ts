@@ -92,7 +92,6 @@ export class Controller {
   private lastHeld: NodePlan | null = null;
   private lastContext: PlanContext | null = null;
   /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
-  private whyNoSets: string | null = null;
   private shed: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
   private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
   private lastSync: SyncReport | null = null;
@@ -229,7 +228,7 @@ export class Controller {
     const isFull = mustLook || this.lastApplied === null;
     try {
       // Before the state is read: between that and the plan nothing may come.
-      this.whyNoSets = await askWhyNoSets(this.cluster.state, this.options.settings, this.options.kernel);
+      const whyNoSets = await askWhyNoSets(this.cluster.state, this.options.settings, this.options.kernel);
       const { state } = this.cluster;
       const localTasks = this.cluster.tasks();
       if (state === null || localTasks === null) {
@@ -237,7 +236,7 @@ export class Controller {
         this.conditions.replace(this.cluster.conditions());
         return;
       }
-      result = await this.sync(state, localTasks, reason, mustLook);
+      result = await this.sync({ state, localTasks, whyNoSets }, reason, mustLook);
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
@@ -246,10 +245,10 @@ export class Controller {
     this.finish(reason, milliseconds, result, broken);
   }
 
-  private async sync(state: ClusterState, localTasks: ReadonlyMap<string, LocalTask>, reason: string, mustLook: boolean): Promise<ApplyResult> {
+  private async sync({ state, localTasks, whyNoSets }: { state: ClusterState; localTasks: ReadonlyMap<string, LocalTask>; whyNoSets: string | null }, reason: string, mustLook: boolean): Promise<ApplyResult> {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, localTasks);
-    const context = this.gatherer.gather(served, { nodeId: node.id, settings, kernel, localTasks, whyNoSets: this.whyNoSets, ...this.unanswering() }, mustLook || this.lastApplied === null, (task, error) =>
+    const context = this.gatherer.gather(served, { nodeId: node.id, settings, kernel, localTasks, whyNoSets, ...this.unanswering() }, mustLook || this.lastApplied === null, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
     const next = this.planner.plan(served, context);

@@ -52,12 +52,13 @@ export function protocolsOf(memory: PlanMemory, where: string, ports: readonly P
 }
 
 export function planPortSets(memory: PlanMemory, where: string, ports: readonly PublishedPort[], marked: boolean): readonly KernelSet[] {
+  const published = protocolsOf(memory, where, ports);
   return memory.map(
     `${where} port sets`,
-    protocolsOf(memory, where, ports),
+    published,
     [],
     (protocol, members: readonly SetMember[]): KernelSet => ({ name: portSetName(protocol), type: 'bitmap:port', marked, members }),
-    protocolsOf(memory, where, ports).map((protocol) =>
+    published.map((protocol) =>
       memory.flatMap(`${where} ${protocol} members`, ports, [], (port): SetMember[] => (port.protocol === protocol ? [memberOf(port, marked)] : []))),
   );
 }

@@ -2,7 +2,6 @@
 import type { ClusterState, Service } from '../cluster/state.js';
 import { chainOf } from '../kernel/iptables/document.js';
 import { portKey } from '../plan/fwmark.js';
-import { portSetName } from '../plan/sets.js';
 import { ownerOf, nameOf } from './blame.js';
 import type { End } from './hop.js';
 import { surroundingsOf } from './hook.js';
@@ -12,6 +11,7 @@ import { byController } from './repair.js';
 import type { TraceRequest } from './request.js';
 import { isFor } from './rules/matches.js';
 import { parseRule } from './rules/parsed-rule.js';
+import { portSetAskedBy } from './rules/sets.js';
 import type { Walk } from './rules/walk.js';
 
 /** Who publishes the port, by the saved state. */
@@ -69,9 +69,8 @@ function flawOf(seen: Observation, key: string, packet: Packet, base: string): {
 /** Where the port should be: a rule, or the set of its protocol where the chain asks that. */
 function lackIn({ host, settings }: Observation, { protocol }: Packet): string {
   const { chain } = settings.names;
-  const set = portSetName(protocol);
-  const asksSet = chainOf(host.iptables.document, 'nat', chain)?.rules.some(({ words }) => words.includes(set)) === true;
-  return asksSet ? `set ${set}, which ${chain} asks, does not hold` : `${chain} has no rule for`;
+  const set = portSetAskedBy(host.iptables.document, 'nat', chain, protocol);
+  return set === null ? `${chain} has no rule for` : `set ${set}, which ${chain} asks, does not hold`;
 }
 
 function toPublish({ port, protocol }: TraceRequest): string {

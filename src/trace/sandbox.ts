@@ -1,8 +1,6 @@
 /** The sandbox: a mark by published port, and IPVS's virtual service of that mark. */
 import type { Protocol } from '../cluster/state.js';
-import { chainOf } from '../kernel/iptables/document.js';
 import { hexOf, portKey } from '../plan/fwmark.js';
-import { portSetName } from '../plan/sets.js';
 import type { End } from './hop.js';
 import { passHook, surroundingsOf } from './hook.js';
 import type { HostExit } from './host.js';
@@ -10,6 +8,7 @@ import type { Observation, SeenPlace, SeenVirtualService } from './observation.j
 import { arriving, type Packet } from './packet.js';
 import { byController } from './repair.js';
 import type { TraceRequest } from './request.js';
+import { portSetAskedBy } from './rules/sets.js';
 import type { Way } from './way.js';
 import { command, plural } from './words.js';
 
@@ -43,10 +42,9 @@ export function throughSandbox(way: Way, seen: Observation, request: TraceReques
 }
 
 /** Where rules ask sets, the mark is theirs to give. */
-function setWords({ iptables }: SeenPlace, { protocol }: TraceRequest): string {
-  const set = portSetName(protocol);
-  const asksSet = chainOf(iptables.document, 'mangle', 'PREROUTING')?.rules.some(({ words }) => words.includes(set)) === true;
-  return asksSet ? `, which ask set ${set},` : '';
+function setWords(sandbox: SeenPlace, { protocol }: TraceRequest): string {
+  const set = portSetAskedBy(sandbox.iptables.document, 'mangle', 'PREROUTING', protocol);
+  return set === null ? '' : `, which ask set ${set},`;
 }
 
 function schedule(way: Way, seen: Observation, sandbox: SeenPlace, packet: Packet): Scheduled | null {

@@ -1,6 +1,8 @@
 /** What a rule asks of a set: `-m set --match-set NAME dst,dst`, `-j SET --map-set NAME dst --map-mark`. */
+import type { Protocol } from '../../cluster/state.js';
+import { chainOf, type IptablesDocument } from '../../kernel/iptables/document.js';
 import type { KernelSet, SetMember } from '../../plan/objects.js';
-import { memberKey } from '../../plan/sets.js';
+import { memberKey, portSetName } from '../../plan/sets.js';
 import type { Packet } from '../packet.js';
 import { certainly, type Certainty } from './certainty.js';
 import type { Effect } from './effects.js';
@@ -12,6 +14,12 @@ export interface SeenSet extends Omit<KernelSet, 'members'> {
 
 /** By name; sets that others made are not among them. */
 export type SeenSets = ReadonlyMap<string, SeenSet>;
+
+/** The set of a protocol's published ports, where a chain asks it instead of port by port. */
+export function portSetAskedBy(document: IptablesDocument, table: string, chain: string, protocol: Protocol): string | null {
+  const set = portSetName(protocol);
+  return chainOf(document, table, chain)?.rules.some(({ words }) => words.includes(set)) === true ? set : null;
+}
 
 /** Undefined: no member of the set; unknown: the set, or what is asked of it, can't be seen from here. */
 export function memberFor(packet: Packet, sets: SeenSets | undefined, name: string, directions: string): SetMember | 'unknown' | undefined {

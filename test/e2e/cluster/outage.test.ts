@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { addressOf, askEach, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startWebEverywhere, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
+import { addressOf, askEach, cable, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startWebEverywhere, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
 import { attempt, eventually, lab, on, shell } from '../support/lab.js';
 import { losses, nothingLost, underLoad } from '../support/load.js';
 import { expectNothingToDo, loseMesh, removeMesh, startMesh, status } from '../support/mesh.js';
 import { ask, servers } from '../support/traffic.js';
 
 let web: string[];
+
+/** What keeps h3 from a manager's relay. */
+const relayFromH3 = 'INPUT -p tcp --dport 4798 -s 192.168.56.13 -j DROP';
 
 beforeAll(async () => {
   web = await startWebEverywhere();
@@ -22,8 +25,8 @@ afterAll(async () => {
 /** Whatever a test before it left broken is mended first: what it finds is its own. */
 beforeEach(async () => {
   await everywhere(async (node) => {
-    await shell(node, 'pkill -CONT dockerd; iptables -D INPUT -p tcp --dport 4798 -s 192.168.56.13 -j DROP 2>/dev/null || true');
-    await lab(['cable', node, 'plug']);
+    await shell(node, `pkill -CONT dockerd; iptables -D ${relayFromH3} 2>/dev/null || true`);
+    await cable(node, 'plug');
     await startMesh(node);
   });
   await swarmReady(3);
@@ -105,7 +108,7 @@ describe('a worker whose own Docker hangs while its controller starts', () => {
 
 describe('a worker whose relay is cut while services change', () => {
   it('has caught up when it is back, and nothing stale is left on any node', async () => {
-    const block = (action: '-I' | '-D') => shell('h1', `iptables ${action} INPUT -p tcp --dport 4798 -s 192.168.56.13 -j DROP`);
+    const block = (action: '-I' | '-D') => shell('h1', `iptables ${action} ${relayFromH3}`);
     await block('-I');
     await create('later', '--mode', 'global', '--publish', '8090:80');
     await running('later', { h1: 1, h2: 1, h3: 1 });
@@ -124,11 +127,11 @@ describe('a worker whose relay is cut while services change', () => {
 
 describe('a partition that heals', () => {
   it('both sides serve what they have, and all agree again within seconds', async () => {
-    await lab(['cable', 'h2', 'cut']);
+    await cable('h2', 'cut');
     await everywhere((node) => eventually(async () => expect((await status(node)).peers.find(({ name }) => name === 'h2')?.state).toBe('dead')), ['h1', 'h3']);
     expect((await askEach(8080, 6, ['h1', 'h3'])).map((answers) => servers(answers).length)).toEqual([2, 2]);
     expect(servers(await ask('h2', 'http://127.0.0.1:8080', 3))).toHaveLength(1);
-    await lab(['cable', 'h2', 'plug']);
+    await cable('h2', 'plug');
     await swarmReady(3);
     await agreed();
     await everywhere((node) => eventually(() => expectNothingToDo(node)));

@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { all, client, entry, places, server, storyOf, Telling, whole } from './connection.js';
 
+/** IPVS's, of the connection. */
+const scheduled = { protocol: 'tcp', client, clientPort: 50000, virtual: '172.30.0.2', virtualPort: 8080, server, serverPort: 80, state: 'ESTABLISHED', expiresSeconds: 8000 } as const;
+
 describe('the story of a connection', () => {
   it('has each place in the packet’s order, and each state as it comes', () => {
     const telling = whole();
@@ -61,31 +64,28 @@ describe('the story of a connection', () => {
 
   it('tells what IPVS makes of it once for each state, however often the table is read', () => {
     const telling = whole();
-    const row = { protocol: 'tcp', client, clientPort: 50000, virtual: '172.30.0.2', virtualPort: 8080, server, serverPort: 80, state: 'ESTABLISHED', expiresSeconds: 8000 } as const;
-    const other = { ...row, clientPort: 50001 };
-    expect(telling.story.hearIpvs(places.sandbox, [other, row], 1_000_500)).toMatchObject([{ type: 'ipvs', connection: { server, state: 'ESTABLISHED', expiresSeconds: 8000 } }]);
-    expect(telling.story.hearIpvs(places.sandbox, [other, { ...row, expiresSeconds: 7999 }], 1_000_600)).toEqual([]);
-    expect(telling.story.hearIpvs(places.sandbox, [other, { ...row, state: 'FIN_WAIT', expiresSeconds: 120 }], 1_000_700)).toHaveLength(1);
+    const other = { ...scheduled, clientPort: 50001 };
+    expect(telling.story.hearIpvs(places.sandbox, [other, scheduled], 1_000_500)).toMatchObject([{ type: 'ipvs', connection: { server, state: 'ESTABLISHED', expiresSeconds: 8000 } }]);
+    expect(telling.story.hearIpvs(places.sandbox, [other, { ...scheduled, expiresSeconds: 7999 }], 1_000_600)).toEqual([]);
+    expect(telling.story.hearIpvs(places.sandbox, [other, { ...scheduled, state: 'FIN_WAIT', expiresSeconds: 120 }], 1_000_700)).toHaveLength(1);
   });
 
   it('goes on by IPVS’s entry where the sandbox tracks nothing, also when fabric and task were heard before', () => {
     const telling = new Telling().hear('new', ['host', 'fabric', 'task']);
     expect(telling.places).toEqual(['host']);
-    const row = { protocol: 'tcp', client, clientPort: 50000, virtual: '172.30.0.2', virtualPort: 8080, server, serverPort: 80, state: 'ESTABLISHED', expiresSeconds: 8000 } as const;
-    const moments = telling.story.hearIpvs(places.sandbox, [{ ...row, clientPort: 50001, server: '10.0.0.6' }, row], 1_000_500);
+    const moments = telling.story.hearIpvs(places.sandbox, [{ ...scheduled, clientPort: 50001, server: '10.0.0.6' }, scheduled], 1_000_500);
     expect(moments).toMatchObject([{ type: 'ipvs', connection: { server } }, { type: 'appeared', name: 'mesh_fabric' }, { type: 'appeared', name: 'web.1' }]);
     expect(telling.places).toEqual(['host', 'mesh_sbox', 'mesh_fabric', 'web.1']);
   });
 
   it('is told by the sandbox’s own entry once that is heard, since it alone knows the translated source', () => {
     const router = '100.104.56.11';
-    const row = { protocol: 'tcp', client, clientPort: 50000, virtual: '172.30.0.2', virtualPort: 8080, server, serverPort: 80, state: 'ESTABLISHED', expiresSeconds: 8000 } as const;
     const translated = { source: server, sourcePort: 80, destination: router, destinationPort: 50000 };
     const there = { ...translated, source: router, sourcePort: 50000, destination: server, destinationPort: 80 };
     const back = { protocol: 6, ...translated, zone: undefined };
     for (const isReadFirst of [true, false]) {
       const telling = new Telling().hear('new', ['host']);
-      const read = () => telling.story.hearIpvs(places.sandbox, [row], 1_000_500);
+      const read = () => telling.story.hearIpvs(places.sandbox, [scheduled], 1_000_500);
       if (isReadFirst) read();
       telling.story.hear(places.sandbox, { kind: 'new', entry: { ...entry('sandbox'), reply: back } }, 1_000_501);
       if (!isReadFirst) read();
