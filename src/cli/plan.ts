@@ -1,13 +1,14 @@
 /** `routemesh plan`: what `run` would change right now. Changes nothing. */
 import type { ClusterSource, LocalTasks } from '../cluster/source.js';
+import { withDrains } from '../controller/drain.js';
 import { gatherContext, type AskedKernel } from '../controller/gather.js';
+import { noInsight, type Insight } from '../controller/insight.js';
 import type { MeshKernel } from '../controller/mesh-kernel.js';
 import { askWhyNoSets } from '../controller/sets.js';
-import type { StatusReport } from '../controller/report.js';
 import { wordsOf, type Change } from '../kernel/change.js';
 import { isUnreadable } from '../kernel/unreadable.js';
 import type { NodePlan } from '../plan/node-plan.js';
-import type { Placeholder } from '../plan/objects.js';
+import { portKey } from '../plan/objects.js';
 import { plan } from '../plan/plan.js';
 import { askController } from '../server/control-client.js';
 import type { Settings } from '../settings.js';
@@ -32,8 +33,7 @@ async function showPlan(settings: Settings, json: boolean, output: Output, signa
   const { assemble } = await import('./assembly.js');
   const { source, localTasks, node, kernel } = await assemble(settings, signal);
   try {
-    const [held, deadPeers] = await Promise.all([portsHeldByController(settings), deadPeersOfController(settings)]);
-    const { changes, unread, nodePlan } = await computePlan({ settings, node, source, localTasks, kernel, held, deadPeers }, signal);
+    const { changes, unread, nodePlan } = await computePlan({ settings, node, source, localTasks, kernel, insight: () => insightOf(settings) }, signal);
     if (json) writeJson(output, { node, counts: countChanges(changes), changes: changes.map(wordsOf), unread, conditions: nodePlan.conditions, plan: nodePlan });
     else output.write(renderPlan(changes, nodePlan, output));
     if (unread.length > 0) throw new Error(`Not all of the kernel could be read, so there may be more to do:\n${unread.map((line) => `  ${line}`).join('\n')}`);
@@ -49,10 +49,8 @@ export interface PlanInputs {
   readonly source: Pick<ClusterSource, 'read'>;
   readonly localTasks: Pick<LocalTasks, 'read'>;
   readonly kernel: MeshKernel;
-  /** Ports on which the running controller keeps placeholder sockets, as `protocol/number`. */
-  readonly held: ReadonlySet<string>;
-  /** Peers that the running controller finds dead; empty without one. */
-  readonly deadPeers: ReadonlySet<string>;
+  /** Asks the running controller. */
+  readonly insight: () => Promise<Insight>;
 }
 
 export interface PlanResult {
@@ -63,11 +61,15 @@ export interface PlanResult {
 }
 
 export async function computePlan(inputs: PlanInputs, signal: AbortSignal): Promise<PlanResult> {
-  const { settings, node, held } = inputs;
-  const [state, localTasks] = await Promise.all([inputs.source.read(signal), inputs.localTasks.read(signal)]);
+  const { settings, node } = inputs;
+  const [read, localTasks] = await Promise.all([inputs.source.read(signal), inputs.localTasks.read(signal)]);
+  // Asked last, so that it is not older than what was read.
+  const { heldPorts, deadPeers, unreachedTasks, drains } = await inputs.insight();
+  const held = new Set(heldPorts);
+  const state = withDrains(read, drains);
   const kernel = withoutOwnPlaceholders(inputs.kernel, held);
   const whyNoSets = await askWhyNoSets(state, settings, inputs.kernel);
-  const context = gatherContext(state, { nodeId: node.id, settings, kernel, localTasks, whyNoSets, deadPeers: inputs.deadPeers, unreachedTasks: new Set() }, () => undefined);
+  const context = gatherContext(state, { nodeId: node.id, settings, kernel, localTasks, whyNoSets, deadPeers: new Set(deadPeers), unreachedTasks: new Set(unreachedTasks) }, () => undefined);
   const nodePlan = plan(state, context);
   const difference = await inputs.kernel.difference(nodePlan);
   return {
@@ -83,21 +85,11 @@ function withoutOwnPlaceholders(kernel: AskedKernel, held: ReadonlySet<string>):
     release: kernel.release,
     underlayMtu: (address) => kernel.underlayMtu(address),
     resolveTask: (path, identity) => kernel.resolveTask(path, identity),
-    portsHeldByOthers: (ports) => kernel.portsHeldByOthers(ports.filter((port) => !held.has(keyOf(port)))),
+    portsHeldByOthers: (ports) => kernel.portsHeldByOthers(ports.filter((port) => !held.has(portKey(port)))),
   };
 }
 
-async function portsHeldByController(settings: Settings): Promise<Set<string>> {
-  const running = (await askController(settings.controlSocket, '/plan', 3000).catch(() => null)) as NodePlan | null;
-  return new Set((running?.places ?? []).flatMap((place) => place.placeholders.map(keyOf)));
-}
-
-/** Whom the running controller finds dead; nobody without one. */
-async function deadPeersOfController(settings: Settings): Promise<Set<string>> {
-  const report = (await askController(settings.controlSocket, '/status', 3000).catch(() => null)) as StatusReport | null;
-  return new Set((report?.peers ?? []).filter(({ state }) => state === 'dead').map(({ id }) => id));
-}
-
-function keyOf({ protocol, port }: Placeholder): string {
-  return `${protocol}/${port}`;
+/** Nothing without a controller, or of one too old to be asked. */
+async function insightOf(settings: Settings): Promise<Insight> {
+  return (await askController(settings.controlSocket, '/insight', 3000).catch(() => noInsight)) as Insight;
 }

@@ -60,6 +60,7 @@ function factsOf(controller: Controller, events: EventLog): ControlFacts {
     report: () => controller.report(),
     state: () => controller.clusterState(),
     plan: () => controller.nodePlan(),
+    insight: () => controller.insight(),
   };
 }
 

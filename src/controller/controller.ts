@@ -23,6 +23,7 @@ import type { Logger } from '../log.js';
 import type { MetricsFacts } from '../metrics/facts.js';
 import type { PlanContext } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
+import { portKey } from '../plan/objects.js';
 import { routerAddress } from '../plan/addresses.js';
 import { peersOf } from '../plan/peers.js';
 import { Planner } from '../plan/plan.js';
@@ -37,6 +38,7 @@ import { DrainWatch } from './drain-watch.js';
 import type { EventLog } from './event-log.js';
 import { Gatherer } from './gather.js';
 import type { Health } from './health.js';
+import type { Insight } from './insight.js';
 import { Instruments } from './instruments.js';
 import { LookPace } from './look-pace.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
@@ -189,6 +191,15 @@ export class Controller {
 
   nodePlan(): NodePlan | null {
     return this.currentPlan;
+  }
+
+  insight(): Insight {
+    return {
+      heldPorts: (this.currentPlan?.places ?? []).flatMap(({ placeholders }) => placeholders.map(portKey)),
+      deadPeers: [...this.peers.dead()],
+      unreachedTasks: [...this.arrivals.unreached()],
+      drains: this.drains.records(),
+    };
   }
 
   private get self(): EventObject {

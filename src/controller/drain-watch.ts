@@ -8,7 +8,7 @@ import type { ServedPort } from '../plan/node-plan.js';
 import { findById } from '../sharing.js';
 import type { ClusterWatch } from './cluster-watch.js';
 import { tellDrains } from './drain-events.js';
-import { DrainKeeper, type DrainFacts } from './drain.js';
+import { DrainKeeper, type DrainFacts, type DrainRecord } from './drain.js';
 import type { MeshKernel } from './mesh-kernel.js';
 
 export interface DrainWatchOptions {
@@ -38,6 +38,10 @@ export class DrainWatch {
   /** Tasks that are being drained. */
   get count(): number {
     return this.keeper.draining().length;
+  }
+
+  records(): DrainRecord[] {
+    return this.keeper.records();
   }
 
   /** The state with draining tasks at weight 0 and without those whose drain is over. */

@@ -26,16 +26,35 @@ export interface DrainListener {
   onEnded(task: Task, end: DrainEnd): void;
 }
 
+/** A drain as others than its keeper know it. */
+export interface DrainRecord {
+  /** At weight 0: what stands for the task where the state has it no more. */
+  readonly drained: Task;
+  /** Likewise for its service. */
+  readonly removedService: Service;
+  /** Not programmed any more, though the state may still have the task. */
+  readonly over: boolean;
+}
+
+/** The state with draining tasks at weight 0 and without those whose drain is over. */
+export function withDrains(state: ClusterState, drains: readonly DrainRecord[]): ClusterState {
+  const over = drains.filter((drain) => drain.over);
+  const lingering = drains.filter((drain) => !drain.over && findById(state.tasks, drain.drained.id) === undefined);
+  if (over.length === 0 && lingering.length === 0) return state;
+  return {
+    ...state,
+    services: lingering.reduce((services, { removedService }) => withItem(services, removedService), state.services),
+    tasks: lingering.reduce((tasks, { drained }) => withItem(tasks, drained), over.reduce((tasks, { drained }) => withoutId(tasks, drained.id), state.tasks)),
+  };
+}
+
 export type DrainEnd = 'no connections left' | 'task gone' | 'takes connections again' | 'time is up';
 
-interface Drain {
+interface Drain extends DrainRecord {
   readonly task: Task;
   readonly service: Service;
-  /** What stands for the two where the state has them no more. */
-  readonly drained: Task;
-  readonly removedService: Service;
   readonly since: number;
-  /** Over: not programmed any more, remembered only so that it does not begin again. */
+  /** Over, and remembered only so that it does not begin again. */
   over: boolean;
 }
 
@@ -50,16 +69,7 @@ export class DrainKeeper {
     this.begin(state, facts);
     this.end(state, facts);
     this.previous = state;
-
-    const draining = [...this.drains.values()];
-    const over = draining.filter((drain) => drain.over);
-    const lingering = draining.filter(({ task, over: isOver }) => !isOver && findById(state.tasks, task.id) === undefined);
-    if (over.length === 0 && lingering.length === 0) return state;
-    return {
-      ...state,
-      services: lingering.reduce((services, { removedService }) => withItem(services, removedService), state.services),
-      tasks: lingering.reduce((tasks, { drained }) => withItem(tasks, drained), over.reduce((tasks, { task }) => withoutId(tasks, task.id), state.tasks)),
-    };
+    return withDrains(state, [...this.drains.values()]);
   }
 
   /** Has any drain come to its end, so that a sync would change something? */
@@ -70,6 +80,11 @@ export class DrainKeeper {
   /** Ids of tasks that are being drained and still programmed. */
   draining(): string[] {
     return [...this.drains.values()].filter((drain) => !drain.over).map((drain) => drain.task.id);
+  }
+
+  /** All of them, those that are over as well. */
+  records(): DrainRecord[] {
+    return [...this.drains.values()].map(({ drained, removedService, over }) => ({ drained, removedService, over }));
   }
 
   private begin(state: ClusterState, facts: DrainFacts): void {

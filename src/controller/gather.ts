@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LocalTask } from '../cluster/source.js';
 import type { ClusterState } from '../cluster/state.js';
 import type { LocalTaskNamespace, PlanContext } from '../plan/context.js';
-import type { Placeholder } from '../plan/objects.js';
+import { portKey } from '../plan/objects.js';
 import { changesBetween, findById } from '../sharing.js';
 import type { Settings } from '../settings.js';
 import { publishedPorts, type MeshKernel } from './mesh-kernel.js';
@@ -75,13 +75,9 @@ function heldByOthers(last: Gatherer['last'], state: ClusterState, kernel: Asked
   const before = last.context.portsHeldByOthers;
   if (last.state.services === state.services && before.size === 0) return before;
   const { removed, added } = changesBetween(last.state.services, state.services);
-  const known = new Set(publishedPorts(removed).map(keyOf));
+  const known = new Set(publishedPorts(removed).map(portKey));
   const held = publishedPorts(state.services.filter(({ ports }) => before.size > 0 && ports.some(({ protocol, published }) => before.has(`${protocol}/${published}`))));
-  return kernel.portsHeldByOthers([...held, ...publishedPorts(added).filter((port) => !known.has(keyOf(port)))]);
-}
-
-function keyOf({ protocol, port }: Placeholder): string {
-  return `${protocol}/${port}`;
+  return kernel.portsHeldByOthers([...held, ...publishedPorts(added).filter((port) => !known.has(portKey(port)))]);
 }
 
 function sameMap<Value>(last: ReadonlyMap<string, Value> | undefined, now: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> {

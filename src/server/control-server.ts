@@ -9,11 +9,13 @@
  * GET /status   StatusReport
  * GET /state    ClusterState as the source gave it; 503 before the first
  * GET /plan     NodePlan of the last sync; 503 before the first
+ * GET /insight  Insight: what it has learnt by watching
  */
 import { createServer, type Server } from 'node:http';
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ClusterState } from '../cluster/state.js';
+import type { Insight } from '../controller/insight.js';
 import type { Logger } from '../log.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import { respond, type Answer, type Routes } from './answer.js';
@@ -25,6 +27,7 @@ export interface ControlFacts extends HealthFacts {
   readonly events: EventFacts;
   state(): ClusterState | null;
   plan(): NodePlan | null;
+  insight(): Insight;
 }
 
 export interface ControlServer {
@@ -38,6 +41,7 @@ const routes: Routes<ControlFacts> = {
   '/events': (facts, question) => answerEvents(facts.events, question),
   '/state': (facts) => orNotYet(facts.state(), 'no cluster state was read yet'),
   '/plan': (facts) => orNotYet(facts.plan(), 'nothing was planned yet'),
+  '/insight': (facts) => ({ status: 200, body: facts.insight() }),
 };
 
 /** Takes over the socket of a controller that died: call it only after `claimNode`. */

@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { computePlan } from '../../../src/cli/plan.js';
 import { defaultPortPolicy } from '../../../src/cluster/policy.js';
-import type { ClusterState } from '../../../src/cluster/state.js';
+import type { ClusterState, Service, Task } from '../../../src/cluster/state.js';
+import { noInsight, type Insight } from '../../../src/controller/insight.js';
 import type { MeshKernel } from '../../../src/controller/mesh-kernel.js';
 import type { Change } from '../../../src/kernel/change.js';
 import { unreadable } from '../../../src/kernel/unreadable.js';
 import { defaultSettings } from '../../../src/settings.js';
+import { task } from '../plan/fixtures.js';
 
 const state: ClusterState = {
   nodes: [{ id: 'n1', name: 'h1', address: '192.168.56.11', ready: true }],
@@ -35,17 +37,17 @@ function kernel(changes: readonly Change[], listening: readonly string[] = []): 
   };
 }
 
-function compute(ofKernel: MeshKernel, held: readonly string[] = []) {
-  const source = { read: () => Promise.resolve(state) };
+function compute(ofKernel: MeshKernel, insight: Partial<Insight> = {}, cluster = state) {
+  const source = { read: () => Promise.resolve(cluster) };
   const localTasks = { read: () => Promise.resolve(new Map()) };
-  return computePlan({ settings: defaultSettings, node: { id: 'n1' }, source, localTasks, kernel: ofKernel, held: new Set(held), deadPeers: new Set() }, new AbortController().signal);
+  return computePlan({ settings: defaultSettings, node: { id: 'n1' }, source, localTasks, kernel: ofKernel, insight: () => Promise.resolve({ ...noInsight, ...insight }) }, new AbortController().signal);
 }
 
 const placeholder: Change = { kind: 'placeholder', place: 'host', action: 'add', key: 'tcp/8080', summary: 'placeholder tcp/8080' };
 
 describe('plan', () => {
   it('finds nothing to do while a controller holds its ports, which to another process look like somebody’s', async () => {
-    const { changes, nodePlan } = await compute(kernel([placeholder], ['tcp/8080']), ['tcp/8080']);
+    const { changes, nodePlan } = await compute(kernel([placeholder], ['tcp/8080']), { heldPorts: ['tcp/8080'] });
     expect(changes).toEqual([]);
     expect(nodePlan.conditions).toEqual([]);
   });
@@ -59,5 +61,20 @@ describe('plan', () => {
     const { changes, unread } = await compute(kernel([unreadable('ipvs', 'sandbox', new Error('EPERM'))]));
     expect(changes).toEqual([]);
     expect(unread).toEqual(['sandbox: ipvs: can’t be read: EPERM']);
+  });
+
+  const twoNodes: ClusterState = { ...state, nodes: [...state.nodes, { id: 'n2', name: 'h2', address: '192.168.56.12', ready: true }] };
+  const [service] = state.services as [Service];
+  const drained: Task = { ...task('web', 1), nodeId: 'n2', serviceId: service.id, weight: 0 };
+
+  it('leaves what the controller drains where it is, though the cluster has forgotten it, and finds nothing to take away', async () => {
+    const lingering = await compute(kernel([]), { drains: [{ drained, removedService: { ...service, removed: true }, over: false }] }, twoNodes);
+    expect(lingering.nodePlan.ports).toMatchObject([{ published: 8080, backends: [{ taskId: drained.id, weight: 0 }] }]);
+  });
+
+  it('does not ask back for a task whose drain the controller has ended', async () => {
+    const ended = await compute(kernel([]), { drains: [{ drained, removedService: { ...service, removed: true }, over: true }] }, { ...twoNodes, tasks: [drained] });
+    expect((await compute(kernel([]), {}, { ...twoNodes, tasks: [drained] })).nodePlan.ports).toMatchObject([{ backends: [{ taskId: drained.id }] }]);
+    expect(ended.nodePlan.ports).toMatchObject([{ published: 8080, backends: [] }]);
   });
 });

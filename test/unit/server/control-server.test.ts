@@ -4,6 +4,7 @@ import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventLog } from '../../../src/controller/event-log.js';
+import { noInsight } from '../../../src/controller/insight.js';
 import type { StatusReport } from '../../../src/controller/report.js';
 import { silentLogger } from '../../../src/log.js';
 import { askController, NoControllerError } from '../../../src/server/control-client.js';
@@ -24,7 +25,7 @@ afterEach(async () => {
 });
 
 async function serve(report: StatusReport, facts: Partial<ControlFacts> = {}): Promise<void> {
-  server = await startControlServer(path, { report: () => report, state: () => null, plan: () => null, health: () => ({ alive: true }), metrics: () => Promise.resolve('up 1\n'), events: new EventLog(), ...facts }, silentLogger);
+  server = await startControlServer(path, { report: () => report, state: () => null, plan: () => null, insight: () => noInsight, health: () => ({ alive: true }), metrics: () => Promise.resolve('up 1\n'), events: new EventLog(), ...facts }, silentLogger);
 }
 
 /** Speaks HTTP by hand: what a strange client may send. */

@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { noInsight } from '../../../src/controller/insight.js';
 import { EventLog, type EventListing } from '../../../src/controller/event-log.js';
 import type { MeshEvent, NewEvent } from '../../../src/event.js';
 import { silentLogger } from '../../../src/log.js';
@@ -20,7 +21,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'routemesh-events-'));
   path = join(folder, 'control.sock');
   log = new EventLog();
-  server = await startControlServer(path, { report: () => statusReport(), state: () => null, plan: () => null, health: () => ({ alive: true }), metrics: () => Promise.resolve(''), events: log }, silentLogger);
+  server = await startControlServer(path, { report: () => statusReport(), state: () => null, plan: () => null, insight: () => noInsight, health: () => ({ alive: true }), metrics: () => Promise.resolve(''), events: log }, silentLogger);
 });
 afterEach(async () => {
   await server.close();
