@@ -1,6 +1,6 @@
 /** Generic netlink (linux/genetlink.h): families found by name, commands with attributes. */
 
-import { AttributeMap, concatenate, encodeAttributes, string } from './netlink/attributes.js';
+import { AttributeMap, encodeAttributes, string, type Attribute } from './netlink/attributes.js';
 import { NETLINK_GENERIC } from './netlink/constants.js';
 import { NetlinkDecodeError, NetlinkError } from './netlink/errors.js';
 import type { NetlinkMessage, NetlinkResult, ReceivedMessage } from './netlink/message.js';
@@ -22,8 +22,8 @@ export interface GenericCommand {
   readonly command: number;
   /** NLM_F_* modifiers. */
   readonly flags?: number | undefined;
-  /** Encoded attributes; may be empty. */
-  readonly attributes: Uint8Array;
+  /** May be empty. */
+  readonly attributes: readonly Attribute[];
   /** What is asked, for error texts. */
   readonly description: string;
 }
@@ -83,8 +83,8 @@ export class GenericNetlinkSocket {
 }
 
 /** struct genlmsghdr and attributes. */
-function genericPayload(command: number, version: number, attributes: Uint8Array): Uint8Array {
-  return concatenate([Uint8Array.of(command, version, 0, 0), attributes]);
+function genericPayload(command: number, version: number, attributes: readonly Attribute[]): Uint8Array {
+  return encodeAttributes(attributes, Uint8Array.of(command, version, 0, 0));
 }
 
 /** Decodes a reply of any family. Throws NetlinkDecodeError. */
@@ -94,12 +94,12 @@ export function decodeGenericReply(message: Pick<ReceivedMessage, 'payload'>): G
   if (command === undefined || payload.length < GENLMSGHDR_LENGTH) {
     throw new NetlinkDecodeError(`expected a generic netlink header of ${GENLMSGHDR_LENGTH} bytes, got ${payload.length}`);
   }
-  return { command, attributes: new AttributeMap(payload.subarray(GENLMSGHDR_LENGTH)) };
+  return { command, attributes: new AttributeMap(payload, GENLMSGHDR_LENGTH) };
 }
 
 function resolveFamily(socket: NetlinkSocket, familyName: string): number {
   const description = `find generic netlink family ${familyName}`;
-  const attributes = encodeAttributes([string(CTRL_ATTR_FAMILY_NAME, familyName)]);
+  const attributes = [string(CTRL_ATTR_FAMILY_NAME, familyName)];
   const [result] = socket.request([
     { type: GENL_ID_CTRL, flags: 0, payload: genericPayload(CTRL_CMD_GETFAMILY, CTRL_VERSION, attributes), description },
   ]);

@@ -1,7 +1,7 @@
 /** IPVS of one network namespace, over generic netlink. */
 
 import { GenericNetlinkSocket } from '../generic-netlink.js';
-import { encodeAttributes, nested, type AttributeMap } from '../netlink/attributes.js';
+import { nested, type Attribute, type AttributeMap } from '../netlink/attributes.js';
 import { NetlinkDecodeError, NetlinkError } from '../netlink/errors.js';
 import type { NetlinkResult } from '../netlink/message.js';
 import { throwFirstRefusal } from '../netlink/socket.js';
@@ -18,7 +18,6 @@ import type {
   IpvsInfo, IpvsRequest, IpvsTimeouts, NewDestination, NewVirtualService, ObservedDestination, ObservedVirtualService, ServiceKey,
 } from './types.js';
 
-const NO_ATTRIBUTES = new Uint8Array();
 
 /** The kernel has no IPVS: the module ip_vs is neither loaded nor loadable. */
 export class IpvsUnavailableError extends Error {
@@ -74,7 +73,7 @@ export class Ipvs {
 
   services(): ObservedVirtualService[] {
     return this.socket
-      .dump({ command: IPVS_CMD_GET_SERVICE, attributes: NO_ATTRIBUTES, description: 'list virtual services' })
+      .dump({ command: IPVS_CMD_GET_SERVICE, attributes: [], description: 'list virtual services' })
       .map((reply) => decodeService(requireNested(reply.attributes, IPVS_CMD_ATTR_SERVICE)));
   }
 
@@ -102,7 +101,7 @@ export class Ipvs {
   }
 
   timeouts(): IpvsTimeouts {
-    const { attributes } = this.askOne({ command: IPVS_CMD_GET_CONFIG, attributes: NO_ATTRIBUTES, description: 'get IPVS timeouts' });
+    const { attributes } = this.askOne({ command: IPVS_CMD_GET_CONFIG, attributes: [], description: 'get IPVS timeouts' });
     return {
       tcpSeconds: attributes.u32(IPVS_CMD_ATTR_TIMEOUT_TCP) ?? 0,
       tcpFinSeconds: attributes.u32(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN) ?? 0,
@@ -111,7 +110,7 @@ export class Ipvs {
   }
 
   info(): IpvsInfo {
-    const { attributes } = this.askOne({ command: IPVS_CMD_GET_INFO, attributes: NO_ATTRIBUTES, description: 'get IPVS info' });
+    const { attributes } = this.askOne({ command: IPVS_CMD_GET_INFO, attributes: [], description: 'get IPVS info' });
     const version = attributes.u32(IPVS_INFO_ATTR_VERSION) ?? 0;
     return {
       version: `${(version >> 16) & 0xff}.${(version >> 8) & 0xff}.${version & 0xff}`,
@@ -139,8 +138,8 @@ export class Ipvs {
   }
 }
 
-function serviceAttributes(key: ServiceKey): Uint8Array {
-  return encodeAttributes([nested(IPVS_CMD_ATTR_SERVICE, encodeServiceKey(key))]);
+function serviceAttributes(key: ServiceKey): Attribute[] {
+  return [nested(IPVS_CMD_ATTR_SERVICE, encodeServiceKey(key))];
 }
 
 function requireNested(attributes: AttributeMap, type: number): AttributeMap {

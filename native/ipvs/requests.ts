@@ -1,6 +1,6 @@
 /** Changes to IPVS, ready to be sent together. */
 
-import { nested, encodeAttributes, u32, type Attribute } from '../netlink/attributes.js';
+import { nested, u32, type Attribute } from '../netlink/attributes.js';
 import {
   IPVS_CMD_ATTR_DEST, IPVS_CMD_ATTR_SERVICE, IPVS_CMD_ATTR_TIMEOUT_TCP, IPVS_CMD_ATTR_TIMEOUT_TCP_FIN, IPVS_CMD_ATTR_TIMEOUT_UDP,
   IPVS_CMD_DEL_DEST, IPVS_CMD_DEL_SERVICE, IPVS_CMD_FLUSH, IPVS_CMD_NEW_DEST, IPVS_CMD_NEW_SERVICE, IPVS_CMD_SET_CONFIG,
@@ -83,5 +83,5 @@ function destinationRequest(
 }
 
 function request(command: number, description: string, attributes: readonly Attribute[]): IpvsRequest {
-  return { command, attributes: encodeAttributes(attributes), description };
+  return { command, attributes, description };
 }

@@ -3,7 +3,7 @@
 import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, isLittleEndian } from '../constants.js';
 import { addressBits, familyNumber, familyOf, familyOfNumber, formatAddress, parseAddress, type AddressFamily } from '../inet.js';
 import type { TransportProtocol } from '../listen.js';
-import { bytes, concatenate, string, u16, u16be, u32, view, type Attribute, type AttributeMap } from '../netlink/attributes.js';
+import { bytes, integers, string, u16, u16be, u32, view, type Attribute, type AttributeMap } from '../netlink/attributes.js';
 import { NetlinkDecodeError } from '../netlink/errors.js';
 import {
   IP_VS_SVC_F_ONEPACKET, IP_VS_SVC_F_PERSISTENT, IP_VS_SVC_F_SCHED1, IP_VS_SVC_F_SCHED2, IP_VS_SVC_F_SCHED3, IPVS_SVC_ATTR_ADDR,
@@ -92,7 +92,7 @@ function encodeFlags(service: NewVirtualService): number {
 
 /** struct ip_vs_flags. */
 function flagsAttribute(flags: number): Attribute {
-  return bytes(IPVS_SVC_ATTR_FLAGS, concatenate([u32(0, flags).payload, u32(0, ALL_FLAGS).payload]));
+  return integers(IPVS_SVC_ATTR_FLAGS, 4, [flags, ALL_FLAGS]);
 }
 
 /** IPv4: a mask in network order; IPv6: a prefix length (ip_vs_genl_parse_service() in ip_vs_ctl.c). */

@@ -1,5 +1,6 @@
 /** IPVS's objects, in the words of ipvsadm(8) and linux/ip_vs.h. */
 
+import type { Attribute } from '../netlink/attributes.js';
 import type { AddressFamily, IpAddress } from '../inet.js';
 import type { TransportProtocol } from '../listen.js';
 
@@ -128,6 +129,6 @@ export interface IpvsInfo {
 export interface IpvsRequest {
   /** IPVS_CMD_*. */
   readonly command: number;
-  readonly attributes: Uint8Array;
+  readonly attributes: readonly Attribute[];
   readonly description: string;
 }

@@ -1,7 +1,7 @@
 /** Netlink messages (struct nlmsghdr, linux/netlink.h): what is asked, what comes back, and their bytes. */
 
 import { isLittleEndian } from '../constants.js';
-import { align, AttributeMap, view } from './attributes.js';
+import { align, AttributeMap, readInteger, view, writeInteger } from './attributes.js';
 import {
   NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSGERR_ATTR_MISS_TYPE, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_OFFS,
 } from './constants.js';
@@ -44,29 +44,27 @@ export function messageLength(message: NetlinkMessage): number {
 
 /** Writes a message at `offset`; its padding is left as it is there (zero). */
 export function writeMessage(target: Uint8Array, offset: number, message: NetlinkMessage, flags: number, sequence: number): void {
-  const header = view(target);
-  header.setUint32(offset, MESSAGE_HEADER_LENGTH + message.payload.length, isLittleEndian);
-  header.setUint16(offset + 4, message.type, isLittleEndian);
-  header.setUint16(offset + 6, flags, isLittleEndian);
-  header.setUint32(offset + 8, sequence, isLittleEndian);
+  writeInteger(target, offset, 4, MESSAGE_HEADER_LENGTH + message.payload.length, isLittleEndian);
+  writeInteger(target, offset + 4, 2, message.type, isLittleEndian);
+  writeInteger(target, offset + 6, 2, flags, isLittleEndian);
+  writeInteger(target, offset + 8, 4, sequence, isLittleEndian);
   target.set(message.payload, offset + MESSAGE_HEADER_LENGTH);
 }
 
 /** All messages of a datagram. Total: throws NetlinkDecodeError for whatever is not a list of messages. */
 export function decodeMessages(datagram: Uint8Array): ReceivedMessage[] {
   const messages: ReceivedMessage[] = [];
-  const header = view(datagram);
   let offset = 0;
   while (datagram.length - offset >= MESSAGE_HEADER_LENGTH) {
-    const length = header.getUint32(offset, isLittleEndian);
+    const length = readInteger(datagram, offset, 4, isLittleEndian);
     if (length < MESSAGE_HEADER_LENGTH || length > datagram.length - offset) {
       throw new NetlinkDecodeError(`message at byte ${offset}: its length ${length} does not fit into the ${datagram.length - offset} bytes left`);
     }
     messages.push({
-      type: header.getUint16(offset + 4, isLittleEndian),
-      flags: header.getUint16(offset + 6, isLittleEndian),
-      sequence: header.getUint32(offset + 8, isLittleEndian),
-      portId: header.getUint32(offset + 12, isLittleEndian),
+      type: readInteger(datagram, offset + 4, 2, isLittleEndian),
+      flags: readInteger(datagram, offset + 6, 2, isLittleEndian),
+      sequence: readInteger(datagram, offset + 8, 4, isLittleEndian),
+      portId: readInteger(datagram, offset + 12, 4, isLittleEndian),
       payload: datagram.subarray(offset + MESSAGE_HEADER_LENGTH, offset + length),
     });
     offset += align(length);

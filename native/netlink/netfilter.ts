@@ -1,6 +1,6 @@
 /** Messages of nfnetlink (linux/netfilter/nfnetlink.h): struct nfgenmsg, then attributes. Its subsystems share them. */
 
-import { AttributeMap, concatenate, encodeAttributes, type Attribute } from './attributes.js';
+import { AttributeMap, encodeAttributes, type Attribute } from './attributes.js';
 import { NetlinkDecodeError } from './errors.js';
 import type { NetlinkMessage } from './message.js';
 
@@ -23,7 +23,7 @@ export function netfilterMessage({ subsystem, command, family, flags = 0, descri
   return {
     type: (subsystem << 8) | command,
     flags,
-    payload: concatenate([Uint8Array.of(family, NFNETLINK_V0, 0, 0), encodeAttributes(attributes)]),
+    payload: encodeAttributes(attributes, Uint8Array.of(family, NFNETLINK_V0, 0, 0)),
     description,
   };
 }
@@ -31,5 +31,5 @@ export function netfilterMessage({ subsystem, command, family, flags = 0, descri
 /** Of a message's payload. Throws NetlinkDecodeError. */
 export function netfilterAttributes(payload: Uint8Array): AttributeMap {
   if (payload.length < NFGENMSG_LENGTH) throw new NetlinkDecodeError(`expected a netfilter header of ${NFGENMSG_LENGTH} bytes, got ${payload.length}`);
-  return new AttributeMap(payload.subarray(NFGENMSG_LENGTH));
+  return new AttributeMap(payload, NFGENMSG_LENGTH);
 }

@@ -28,6 +28,8 @@ const BATCH_MESSAGES = 256;
 const BATCH_BYTES = 64 << 10;
 /** How often a dump is begun again when the table changes meanwhile. */
 const DUMP_ATTEMPTS = 10;
+/** Of a request that the kernel has nothing to say to. */
+const DONE: NetlinkResult = { ok: true, replies: [] };
 /** Larger than any datagram of the kernel's (it fills at most 32 KiB of a dump, a single big object may be more). */
 const datagramBuffer = new Uint8Array(256 << 10);
 
@@ -120,11 +122,13 @@ export class NetlinkSocket {
     });
     libc.send(this.fileDescriptor, datagram, this.label);
 
-    const replies = batch.map((): ReceivedMessage[] => []);
+    const replies = new Map<number, ReceivedMessage[]>();
     const errors = new Map<number, NetlinkError>();
     const lost = this.gather(first, last, (reply, index) => {
       if (reply.type !== NLMSG_ERROR) {
-        replies[index]?.push(reply);
+        const before = replies.get(index);
+        if (before === undefined) replies.set(index, [reply]);
+        else before.push(reply);
         return false;
       }
       const details = decodeAcknowledgement(reply);
@@ -135,7 +139,8 @@ export class NetlinkSocket {
       const error = errors.get(index);
       if (error !== undefined) return { ok: false, error };
       if (lost !== undefined) return { ok: false, error: new NetlinkNoAnswerError(message.description, lost) };
-      return { ok: true, replies: replies[index] ?? [] };
+      const answer = replies.get(index);
+      return answer === undefined ? DONE : { ok: true, replies: answer };
     });
   }
 

@@ -1,7 +1,7 @@
 /** The fixed structs that stand before the attributes of rtnetlink messages, as bytes. */
 
 import { isLittleEndian } from '../constants.js';
-import { AttributeMap, concatenate, encodeAttributes, view, type Attribute } from '../netlink/attributes.js';
+import { AttributeMap, encodeAttributes, view, type Attribute } from '../netlink/attributes.js';
 import { NetlinkDecodeError } from '../netlink/errors.js';
 import type { NetlinkMessage } from '../netlink/message.js';
 
@@ -18,13 +18,13 @@ export const RTGENMSG_LENGTH = 4;
 export function routeMessage(
   description: string, type: number, flags: number, header: Uint8Array, attributes: readonly (Attribute | undefined)[],
 ): NetlinkMessage {
-  return { type, flags, payload: concatenate([header, encodeAttributes(attributes)]), description };
+  return { type, flags, payload: encodeAttributes(attributes, header), description };
 }
 
 /** Splits a message at the end of its fixed struct. Throws NetlinkDecodeError when it is too short. */
 export function splitMessage(payload: Uint8Array, headerLength: number): { header: DataView; attributes: AttributeMap } {
   if (payload.length < headerLength) throw new NetlinkDecodeError(`expected a header of ${headerLength} bytes, got ${payload.length}`);
-  return { header: view(payload.subarray(0, headerLength)), attributes: new AttributeMap(payload.subarray(headerLength)) };
+  return { header: view(payload.subarray(0, headerLength)), attributes: new AttributeMap(payload, headerLength) };
 }
 
 /** struct ifinfomsg (linux/rtnetlink.h): only the flag bits in `change` are changed. */

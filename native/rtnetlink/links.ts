@@ -2,7 +2,7 @@
 
 import { isLittleEndian } from '../constants.js';
 import { familyOf, formatAddress, formatMacAddress, parseAddress, parseMacAddress } from '../inet.js';
-import { bytes, concatenate, encodeAttributes, nested, string, u16be, u32, u8, type Attribute, type AttributeMap } from '../netlink/attributes.js';
+import { bytes, encodeAttributes, nested, string, u16be, u32, u8, type Attribute, type AttributeMap } from '../netlink/attributes.js';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../netlink/constants.js';
 import type { NetlinkMessage } from '../netlink/message.js';
 import {
@@ -23,7 +23,7 @@ const MAX_ALIAS_BYTES = 255;
 
 /** A veth pair. EEXIST when either name is taken. */
 export function createVeth(link: NewVeth): NetlinkMessage {
-  const peer = concatenate([ifinfomsg(), encodeAttributes(commonAttributes(link.peer))]);
+  const peer = encodeAttributes(commonAttributes(link.peer), ifinfomsg());
   return create('veth', link, [bytes(VETH_INFO_PEER, peer)], ` peer ${link.peer.name}`);
 }
 

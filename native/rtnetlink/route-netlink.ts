@@ -88,12 +88,11 @@ export class RouteNetlink {
 
   /** The number that this socket's namespace knows the other one by (as in Link.peerNamespaceId); undefined when it has none. */
   namespaceId(other: NetworkNamespace): number | undefined {
-    const payload = new Uint8Array(RTGENMSG_LENGTH);
-    const attributes = encodeAttributes([u32(NETNSA_FD, other.fileDescriptor)]);
+    const payload = encodeAttributes([u32(NETNSA_FD, other.fileDescriptor)], new Uint8Array(RTGENMSG_LENGTH));
     const reply = this.ask({
-      type: RTM_GETNSID, flags: 0, payload: Uint8Array.of(...payload, ...attributes), description: `get the id of namespace ${other.label}`,
+      type: RTM_GETNSID, flags: 0, payload, description: `get the id of namespace ${other.label}`,
     }, RTM_NEWNSID);
-    const id = reply === undefined ? undefined : new AttributeMap(reply.subarray(RTGENMSG_LENGTH)).bytes(NETNSA_NSID);
+    const id = reply === undefined ? undefined : new AttributeMap(reply, RTGENMSG_LENGTH).bytes(NETNSA_NSID);
     if (id?.length !== 4) return undefined;
     const number = view(id).getInt32(0, isLittleEndian);
     return number === NO_NAMESPACE_ID ? undefined : number;

@@ -111,14 +111,13 @@ function encodeNextHop(hop: NextHop, family: AddressFamily): Uint8Array {
   if (!Number.isInteger(hop.weight) || hop.weight < 1 || hop.weight > 256) {
     throw new RangeError(`Expected the weight of a next hop to be from 1 to 256, got ${hop.weight}`);
   }
-  const attributes = encodeAttributes([optional(hop.gateway, (gateway) => gatewayAttribute(gateway, family))]);
-  const header = new Uint8Array(RTNEXTHOP_LENGTH);
-  const fields = view(header);
-  fields.setUint16(0, RTNEXTHOP_LENGTH + attributes.length, isLittleEndian);
+  const nextHop = encodeAttributes([optional(hop.gateway, (gateway) => gatewayAttribute(gateway, family))], new Uint8Array(RTNEXTHOP_LENGTH));
+  const fields = view(nextHop);
+  fields.setUint16(0, nextHop.length, isLittleEndian);
   fields.setUint8(2, hop.onlink ? RTNH_F_ONLINK : 0);
   fields.setUint8(3, hop.weight - 1);
   fields.setInt32(4, hop.linkIndex, isLittleEndian);
-  return concatenate([header, attributes]);
+  return nextHop;
 }
 
 interface RouteHeader {
@@ -184,7 +183,7 @@ function decodeNextHops(data: Uint8Array | undefined): NextHop[] | undefined {
   while (data.length - offset >= RTNEXTHOP_LENGTH) {
     const length = fields.getUint16(offset, isLittleEndian);
     if (length < RTNEXTHOP_LENGTH || length > data.length - offset) throw new NetlinkDecodeError(`next hop of ${length} bytes`);
-    const attributes = new AttributeMap(data.subarray(offset + RTNEXTHOP_LENGTH, offset + length));
+    const attributes = new AttributeMap(data, offset + RTNEXTHOP_LENGTH, offset + length);
     hops.push({
       linkIndex: fields.getInt32(offset + 4, isLittleEndian),
       gateway: decodeGateway(attributes),

@@ -2,7 +2,7 @@
 
 import { isLittleEndian } from '../constants.js';
 import { familyNumber, familyOfNumber, formatPrefix, parsePrefix, type AddressFamily } from '../inet.js';
-import { bytes, concatenate, string, u16, u32, u8, view, type Attribute, type AttributeMap } from '../netlink/attributes.js';
+import { bytes, integers, string, u32, u8, view, type Attribute, type AttributeMap } from '../netlink/attributes.js';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../netlink/constants.js';
 import { NetlinkDecodeError } from '../netlink/errors.js';
 import type { NetlinkMessage } from '../netlink/message.js';
@@ -64,7 +64,7 @@ function prefixAttribute(type: number, prefix: { bytes: Uint8Array; length: numb
 
 /** struct fib_rule_port_range: two 16-bit numbers in the machine's own byte order. */
 function portRange(type: number, { first, last }: PortRange): Attribute {
-  return bytes(type, concatenate([u16(type, first).payload, u16(type, last).payload]));
+  return integers(type, 2, [first, last]);
 }
 
 function decodePortRange(attributes: AttributeMap, type: number): PortRange | undefined {

@@ -4,7 +4,7 @@ import type { Place } from '../plan/objects.js';
 import { placePlan } from '../plan/place.js';
 import { kinds } from './change.js';
 import { afterLinkChanges } from './link/consequences.js';
-import { stageIndexOf } from './order.js';
+import { stageIndexOf, stages } from './order.js';
 import type { PlacePair } from './reconciler.js';
 import { reconcilers, type KernelChange } from './reconcilers.js';
 import { haveSameLinks, withoutShared, type PlanParts } from './shared-parts.js';
@@ -44,6 +44,8 @@ function touchesLinks(whole: PlanParts): boolean {
 
 /** Additions and changes by stage, then removals by stage backwards. */
 export function inOrderOfApplication<C extends KernelChange>(changes: readonly C[]): C[] {
-  const position = (change: C): number => (change.action === 'remove' ? 1_000 - stageIndexOf(change) : stageIndexOf(change));
-  return [...changes].sort((a, b) => position(a) - position(b));
+  const up: C[][] = stages.map(() => []);
+  const down: C[][] = stages.map(() => []);
+  for (const change of changes) (change.action === 'remove' ? down : up)[stageIndexOf(change)]?.push(change);
+  return [...up, ...down.reverse()].flat();
 }

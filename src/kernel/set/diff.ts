@@ -44,13 +44,14 @@ function diffMembers(place: Place, set: KernelSet, observed: readonly SetMember[
   const before = new Map(removed.map((member) => [memberKey(member), member]));
   const changes: SetChange[] = [];
   for (const member of added) {
-    const key = memberKey(member);
+    // A whole set is often new: then there is nothing to look for.
+    const key = before.size === 0 ? '' : memberKey(member);
     const existing = before.get(key);
     before.delete(key);
-    if (existing === undefined) changes.push(new MemberChange(place, 'add', set, member, key));
-    else if (existing.mark !== member.mark) changes.push(new MemberChange(place, 'change', set, member, key));
+    if (existing === undefined) changes.push(new MemberChange(place, 'add', set, member));
+    else if (existing.mark !== member.mark) changes.push(new MemberChange(place, 'change', set, member));
   }
-  for (const [key, member] of before) changes.push(new MemberChange(place, 'remove', set, member, key));
+  for (const member of before.values()) changes.push(new MemberChange(place, 'remove', set, member));
   return changes;
 }
 
@@ -59,14 +60,14 @@ class MemberChange implements SetChange {
   readonly kind = 'set';
   readonly device = null;
 
-  constructor(readonly place: Place, readonly action: Action, private readonly set: KernelSet, private readonly member: SetMember, private readonly memberKey: string) {}
+  constructor(readonly place: Place, readonly action: Action, private readonly set: KernelSet, private readonly member: SetMember) {}
 
   get subject(): Extract<SetSubject, { readonly type: 'member' }> {
     return { type: 'member', set: this.set, member: this.member };
   }
 
   get key(): string {
-    return `${this.set.name} ${this.memberKey}`;
+    return `${this.set.name} ${memberKey(this.member)}`;
   }
 
   get summary(): string {
