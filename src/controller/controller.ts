@@ -268,8 +268,10 @@ export class Controller {
     const shed = this.shed?.changes ?? [];
     this.shed = null;
 
-    const changes = this.lastApplied !== null && !mustLook ? kernel.differenceFrom(this.lastApplied, next) : await this.lookFor(next);
-    const repairs = changes.filter((change) => isRepair(change, this.lastHeld, next));
+    const known = mustLook ? null : this.lastApplied;
+    const changes = known === null ? await this.lookFor(next) : kernel.differenceFrom(known, next);
+    // What two plans differ by was taken by nobody.
+    const repairs = known === null ? changes.filter((change) => isRepair(change, this.lastHeld, next)) : [];
     const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
     const result: ApplyResult = { applied: [...shed, ...applied.filter((change) => !shed.some((done) => isSame(done, change)))], failed };
     this.changes.tell(result, repairs, reason);
