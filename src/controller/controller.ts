@@ -41,6 +41,7 @@ import type { Health } from './health.js';
 import type { Insight } from './insight.js';
 import { Instruments } from './instruments.js';
 import { LookPace } from './look-pace.js';
+import { Looks } from './looks.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
 import { portReports, type StatusReport, type SyncReport } from './report.js';
@@ -81,6 +82,7 @@ export class Controller {
   private readonly gatherer = new Gatherer();
   private readonly planner = new Planner();
   private readonly pace: LookPace;
+  private readonly looks = new Looks();
   private readonly conditions: ConditionLog;
   private readonly startedAt = new Date();
   private readonly changes: ChangeLog;
@@ -126,6 +128,7 @@ export class Controller {
     kernel.watch((what) => this.onKernelChange(what));
     this.peers.start();
     await this.cluster.follow(signal);
+    this.looks.stop();
     await this.queue.close();
     this.drains.close();
     this.peers.close();
@@ -219,6 +222,7 @@ export class Controller {
   private onChange(reason: string): void {
     if (this.cluster.state !== null) this.arrivals.follow(this.cluster.state);
     this.shedAtOnce();
+    this.looks.giveWay();
     this.queue.request(reason);
   }
 
@@ -234,7 +238,7 @@ export class Controller {
     // This look serves what was hinted at before it.
     const mustLook = [...kinds].some((kind) => reasonsToLook.has(kind));
     if (mustLook) this.queue.cancel(kernelHint);
-    let result: ApplyResult = { applied: [], failed: [] };
+    let result: ApplyResult | null = { applied: [], failed: [] };
     let broken: Error | null = null;
     const isFull = mustLook || this.lastApplied === null;
     try {
@@ -252,11 +256,16 @@ export class Controller {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
     }
+    if (result === null) {
+      running.abandon();
+      this.queue.requestWithin(kernelHintMilliseconds, 'look put off', kernelHint);
+      return;
+    }
     const milliseconds = running.end(isFull ? 'full' : 'incremental', broken === null && result.failed.length === 0);
     this.finish(reason, milliseconds, result, broken);
   }
 
-  private async sync({ state, localTasks, whyNoSets }: { state: ClusterState; localTasks: ReadonlyMap<string, LocalTask>; whyNoSets: string | null }, reason: string, mustLook: boolean): Promise<ApplyResult> {
+  private async sync({ state, localTasks, whyNoSets }: { state: ClusterState; localTasks: ReadonlyMap<string, LocalTask>; whyNoSets: string | null }, reason: string, mustLook: boolean): Promise<ApplyResult | null> {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, localTasks);
     const context = this.gatherer.gather(served, { nodeId: node.id, settings, kernel, localTasks, whyNoSets, ...this.unanswering() }, mustLook || this.lastApplied === null, (task, error) =>
@@ -270,6 +279,10 @@ export class Controller {
 
     const known = mustLook ? null : this.lastApplied;
     const changes = known === null ? await this.lookFor(next) : kernel.differenceFrom(known, next);
+    if (changes === null) {
+      this.leaveToNextSync(shed, next);
+      return null;
+    }
     // What two plans differ by was taken by nobody.
     const repairs = known === null ? changes.filter((change) => isRepair(change, this.lastHeld, next)) : [];
     const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
@@ -281,12 +294,18 @@ export class Controller {
     return result;
   }
 
-  /** A look takes its time; what changed meanwhile is left to the sync that waits. */
-  private async lookFor(next: NodePlan): Promise<readonly Change[]> {
+  /** A look takes its time; what changed meanwhile is left to the sync that waits. Null: it was given up for that. */
+  private async lookFor(next: NodePlan): Promise<readonly Change[] | null> {
     const began = performance.now();
-    const changes = await this.options.kernel.difference(next);
+    const changes = await this.looks.look((signal) => this.options.kernel.difference(next, signal), this.lastApplied !== null);
+    if (changes === null) return null;
     this.pace.looked(performance.now() - began, changes.length > 0);
     return this.shed === null ? changes : stillWanted(changes, next, this.shed.plan);
+  }
+
+  /** They were done, and are yet to be told of. */
+  private leaveToNextSync(shed: readonly Change[], plan: NodePlan): void {
+    if (shed.length > 0) this.shed = { plan: this.shed?.plan ?? plan, changes: [...shed, ...(this.shed?.changes ?? [])] };
   }
 
   /** Asked from now on, over the cables that this sync has laid. */

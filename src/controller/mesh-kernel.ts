@@ -43,8 +43,8 @@ export interface MeshKernel {
   whyNoSets?(): Promise<string | null>;
   /** How many placeholder sockets this process can hold; left out: any number. */
   readonly mostPlaceholders?: number;
-  /** What must change for the kernel to hold what the plan says. Changes nothing. */
-  difference(plan: NodePlan): Promise<readonly Change[]>;
+  /** What must change for the kernel to hold what the plan says. Changes nothing. Rejects with the signal's reason once that aborts. */
+  difference(plan: NodePlan, signal?: AbortSignal): Promise<readonly Change[]>;
   /** The same without a look at the kernel, which is taken to hold what the earlier plan says. */
   differenceFrom(previous: NodePlan, next: NodePlan): readonly Change[];
   /** Applies as much as can be applied; never rejects for a single change. */

@@ -18,6 +18,7 @@ import { kinds, type Change, type Kind } from './change.js';
 import { connectionCounts, type ConnectionCount } from './connections.js';
 import { differenceOf, differenceOfPlans } from './difference.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
+import { breath } from './breath.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
 import { belongsTo, closedMarks, goesDown, stages, type Stage } from './order.js';
 import { PeerProbe } from './peer-probe.js';
@@ -87,11 +88,14 @@ export class Engine {
     return portsHeldByOthers(this.machine.host, ports.filter((port) => !this.machine.heldPorts.has(port)));
   }
 
-  /** What must change for the kernel to hold what the plan says, in the order of application. Changes nothing. */
-  async difference(plan: NodePlan): Promise<readonly Change[]> {
+  /**
+   * What must change for the kernel to hold what the plan says, in the order of application. Changes nothing. Holds up
+   * the event loop for no longer than it takes to read one table; rejects with the signal's reason once that aborts.
+   */
+  async difference(plan: NodePlan, signal?: AbortSignal): Promise<readonly Change[]> {
     return await this.pass(plan, async (places) => {
       const unreadables: Unreadable[] = [];
-      const states = await this.observe(places, (kind, place, error) => unreadables.push(unreadable(kind, place, error)));
+      const states = await this.observe(places, (kind, place, error) => unreadables.push(unreadable(kind, place, error)), signal);
       const gone = this.goneTasks(places);
       const blind = new Set(unreadables.map(({ kind, place }) => `${kind} ${place}`));
       const present = states.filter(({ place }) => !gone.has(place));
@@ -175,10 +179,11 @@ export class Engine {
   }
 
   /** Every kind of every place. What can't be read is told, and empty. */
-  private async observe(places: readonly PlacePlan[], onError: (kind: Kind, place: Place, error: Error) => void): Promise<PlaceState[]> {
+  private async observe(places: readonly PlacePlan[], onError: (kind: Kind, place: Place, error: Error) => void, signal: AbortSignal | undefined): Promise<PlaceState[]> {
     const states = new Map(places.map(({ place }) => [place, emptyState(place)]));
     for (const kind of kinds) {
-      const found = await reconcilers[kind].observe(this.machine, places, (place, error) => onError(kind, place, error));
+      const found = await reconcilers[kind].observe(this.machine, places, (place, error) => onError(kind, place, error), signal);
+      await breath(signal);
       for (const [place, state] of found) states.set(place, { ...emptyState(place), ...states.get(place), [kind]: state });
     }
     return [...states.values()];

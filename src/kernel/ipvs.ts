@@ -12,6 +12,7 @@ import type { PlacePlan } from '../plan/node-plan.js';
 import type { Destination, IpvsTimeouts, Place, VirtualService } from '../plan/objects.js';
 import { portOfFwmark } from '../plan/fwmark.js';
 import { changesAtOnce, outcomeOf } from './batch.js';
+import { breath } from './breath.js';
 import type { Action, Change } from './change.js';
 import type { OpenPlace } from './machine.js';
 import { applying, observing, type Outcome, type PlacePair, type Reconciler } from './reconciler.js';
@@ -34,12 +35,17 @@ export const ipvsReconciler: Reconciler<'ipvs', IpvsChange> = {
   apply: applying((open, changes) => applyIpvs(open, changes)),
 };
 
-function readIpvs(open: OpenPlace, plan: PlacePlan): ObservedIpvs {
+/** Between two breaths so many services are asked for their destinations. */
+const servicesAtOnce = 100;
+
+async function readIpvs(open: OpenPlace, plan: PlacePlan, _machine: unknown, signal?: AbortSignal): Promise<ObservedIpvs> {
   if (!usesIpvs(plan)) return null;
   const ipvs = open.ipvs();
   const { tcpSeconds, tcpFinSeconds, udpSeconds } = ipvs.timeouts();
-  return {
-    services: ipvs.services().map((service) => ({
+  const services: ObservedVirtualService[] = [];
+  for (const service of ipvs.services()) {
+    if (services.length % servicesAtOnce === servicesAtOnce - 1) await breath(signal);
+    services.push({
       key: service.key,
       scheduler: service.scheduler,
       affinitySeconds: service.persistenceSeconds ?? null,
@@ -56,9 +62,9 @@ function readIpvs(open: OpenPlace, plan: PlacePlan): ObservedIpvs {
         weight,
         odd: forwarding !== 'masquerade' || upperThreshold !== 0 || lowerThreshold !== 0,
       })),
-    })),
-    timeouts: { tcp: tcpSeconds, tcpFin: tcpFinSeconds, udp: udpSeconds },
-  };
+    });
+  }
+  return { services, timeouts: { tcp: tcpSeconds, tcpFin: tcpFinSeconds, udp: udpSeconds } };
 }
 
 function diffIpvs({ desired, observed }: PlacePair): IpvsChange[] {

@@ -39,8 +39,11 @@ export interface Outcome {
 }
 
 export interface Reconciler<K extends Kind, C extends Change = Change> {
-  /** Reads the places. One that is not there, or could not be read (`onError`), is left out of the map. */
-  observe(machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void): Promise<ReadonlyMap<Place, StateByKind[K]>>;
+  /**
+   * Reads the places. One that is not there, or could not be read (`onError`), is left out of the map. What takes long
+   * gives other work its turn meanwhile, and rejects with the signal's reason once that aborts.
+   */
+  observe(machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void, signal?: AbortSignal): Promise<ReadonlyMap<Place, StateByKind[K]>>;
   /** Pure. */
   diff(pairs: readonly PlacePair[]): C[];
   /** Tries every change; one outcome each. `teardown`: the changes are removals. Never rejects for what the kernel refuses. */
@@ -48,16 +51,17 @@ export interface Reconciler<K extends Kind, C extends Change = Change> {
 }
 
 /** Observes place by place, what needs no other place to be understood. */
-export function observing<T>(read: (open: OpenPlace, plan: PlacePlan, machine: Machine) => T | Promise<T>) {
-  return async (machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void): Promise<Map<Place, T>> => {
+export function observing<T>(read: (open: OpenPlace, plan: PlacePlan, machine: Machine, signal?: AbortSignal) => T | Promise<T>) {
+  return async (machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void, signal?: AbortSignal): Promise<Map<Place, T>> => {
     const states = new Map<Place, T>();
     await Promise.all(
       places.map(async (plan) => {
         const open = machine.open(plan.place);
         if (open === undefined) return;
         try {
-          states.set(plan.place, await read(open, plan, machine));
+          states.set(plan.place, await read(open, plan, machine, signal));
         } catch (error) {
+          signal?.throwIfAborted();
           onError(plan.place, asError(error));
         }
       }),

@@ -35,7 +35,7 @@ function bed() {
     resolveTask: (path) => ({ path, device: 'eth0' }),
     findTasks: () => new Map(),
     portsHeldByOthers: () => new Map(),
-    difference: async () => { note('look'); await looking; return found; },
+    difference: async (_plan, signal) => { note('look'); await Promise.race([looking, aborted(signal)]); return found; },
     differenceFrom: differenceOfPlans,
     apply: (_plan, changes) => {
       note(changes.map(({ summary }) => summary).join('; '));
@@ -54,6 +54,7 @@ function bed() {
     watch: (onChange) => { hint = onChange; },
     close: () => undefined,
   };
+  const aborted = (signal?: AbortSignal) => new Promise<never>((_resolve, reject) => { signal?.addEventListener('abort', () => { reject(signal.reason as Error); }); });
   const untilAborted = (signal: AbortSignal) => new Promise<void>((resolve) => { signal.addEventListener('abort', () => { resolve(); }); });
   const controller = new Controller({
     version: 'test',
@@ -188,4 +189,20 @@ it('what somebody else took is counted as repaired, also where it takes a second
   expect(await next(3)).toEqual([weight('7 → 1'), 'look', weight('7 → 1')]);
   while (!controller.report().programmed) await new Promise((resolve) => setImmediate(resolve));
   expect(controller.report().repairs).toEqual({ ipvs: 1 });
+});
+
+it('a change that meets a long look is programmed without waiting for it, told once, and the look is made up for', async () => {
+  const { tell, next, hint, holdLook, controller } = await running();
+  const endLook = holdLook();
+  hint('test');
+  expect(await next(1)).toEqual(['look']);
+  const { syncs } = controller.report();
+
+  tell({ ...web, tasks: [local, { ...remote, weight: 0 }] });
+
+  const [atOnce, programmed, again] = await next(3);
+  expect([atOnce, programmed, again]).toEqual([`at once: ${weight('1 → 0')}`, weight('1 → 0'), 'look']);
+  endLook([]);
+  while (controller.report().syncs < syncs + 2) await new Promise((resolve) => setImmediate(resolve));
+  expect(controller.report().programmed).toBe(true);
 });
