@@ -18,8 +18,8 @@ import { kinds, type Change, type Kind } from './change.js';
 import { connectionCounts, type ConnectionCount } from './connections.js';
 import { differenceOf, differenceOfPlans } from './difference.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
-import { breath } from './breath.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
+import { nextTurn } from './next-turn.js';
 import { belongsTo, closedMarks, goesDown, stages, type Stage } from './order.js';
 import { PeerProbe } from './peer-probe.js';
 import { mostPlaceholders } from './file-limit.js';
@@ -183,7 +183,7 @@ export class Engine {
     const states = new Map(places.map(({ place }) => [place, emptyState(place)]));
     for (const kind of kinds) {
       const found = await reconcilers[kind].observe(this.machine, places, (place, error) => onError(kind, place, error), signal);
-      await breath(signal);
+      await nextTurn(signal);
       for (const [place, state] of found) states.set(place, { ...emptyState(place), ...states.get(place), [kind]: state });
     }
     return [...states.values()];

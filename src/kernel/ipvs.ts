@@ -12,9 +12,9 @@ import type { PlacePlan } from '../plan/node-plan.js';
 import type { Destination, IpvsTimeouts, Place, VirtualService } from '../plan/objects.js';
 import { portOfFwmark } from '../plan/fwmark.js';
 import { changesAtOnce, outcomeOf } from './batch.js';
-import { breath } from './breath.js';
 import type { Action, Change } from './change.js';
 import type { OpenPlace } from './machine.js';
+import { nextTurn } from './next-turn.js';
 import { applying, observing, type Outcome, type PlacePair, type Reconciler } from './reconciler.js';
 import { usesIpvs, type ObservedDestination, type ObservedIpvs, type ObservedVirtualService } from './state.js';
 
@@ -35,8 +35,8 @@ export const ipvsReconciler: Reconciler<'ipvs', IpvsChange> = {
   apply: applying((open, changes) => applyIpvs(open, changes)),
 };
 
-/** Between two breaths so many services are asked for their destinations. */
-const servicesAtOnce = 100;
+/** Services asked for their destinations in one turn of the event loop. */
+const servicesInOneTurn = 100;
 
 async function readIpvs(open: OpenPlace, plan: PlacePlan, _machine: unknown, signal?: AbortSignal): Promise<ObservedIpvs> {
   if (!usesIpvs(plan)) return null;
@@ -44,7 +44,7 @@ async function readIpvs(open: OpenPlace, plan: PlacePlan, _machine: unknown, sig
   const { tcpSeconds, tcpFinSeconds, udpSeconds } = ipvs.timeouts();
   const services: ObservedVirtualService[] = [];
   for (const service of ipvs.services()) {
-    if (services.length % servicesAtOnce === servicesAtOnce - 1) await breath(signal);
+    if (services.length % servicesInOneTurn === servicesAtOnce - 1) await nextTurn(signal);
     services.push({
       key: service.key,
       scheduler: service.scheduler,

@@ -1,8 +1,8 @@
 /** What IPVS has counted for each virtual service and each real server. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IpvsStatistics } from '../../native/index.js';
 import { connectionKey, type ConnectionCount } from './connections.js';
 import type { OpenPlace } from './machine.js';
+import { nextTurn } from './next-turn.js';
 
 export interface RealServerStatistics extends ConnectionCount {
   readonly weight: number;
