@@ -44,7 +44,7 @@ async function readIpvs(open: OpenPlace, plan: PlacePlan, _machine: unknown, sig
   const { tcpSeconds, tcpFinSeconds, udpSeconds } = ipvs.timeouts();
   const services: ObservedVirtualService[] = [];
   for (const service of ipvs.services()) {
-    if (services.length % servicesInOneTurn === servicesAtOnce - 1) await nextTurn(signal);
+    if (services.length % servicesInOneTurn === servicesInOneTurn - 1) await nextTurn(signal);
     services.push({
       key: service.key,
       scheduler: service.scheduler,
