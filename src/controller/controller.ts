@@ -66,6 +66,8 @@ const kernelHintMilliseconds = 300;
 /** Our own changes come back as hints for so long. They are looked at too, somebody may have meddled meanwhile, but there is no hurry. */
 const echoMilliseconds = 1_000;
 const echoHintMilliseconds = 3_000;
+/** A look that gave way to a change is begun again after so long: more changes mostly follow, and what it had read is lost each time. */
+const putOffMilliseconds = 2_000;
 const kernelHint = 'kernel hint';
 /** Events that `status` shows. */
 const latestEvents = 10;
@@ -258,7 +260,7 @@ export class Controller {
     }
     if (result === null) {
       running.abandon();
-      this.queue.requestWithin(kernelHintMilliseconds, 'look put off', kernelHint);
+      this.queue.requestWithin(putOffMilliseconds, 'look put off', kernelHint);
       return;
     }
     const milliseconds = running.end(isFull ? 'full' : 'incremental', broken === null && result.failed.length === 0);
