@@ -4,7 +4,7 @@
  */
 
 import { formatAddress, parseAddress } from '../inet.js';
-import { align, AttributeMap, decodeAttributes, NLA_F_NESTED, NLA_F_NET_BYTEORDER } from '../netlink/attributes.js';
+import { align, AttributeMap, decodeAttributes, NLA_F_NESTED, NLA_F_NET_BYTEORDER, writeInteger } from '../netlink/attributes.js';
 import { NetlinkDecodeError } from '../netlink/errors.js';
 import { isLittleEndian } from '../constants.js';
 import {
@@ -51,8 +51,8 @@ class Writer {
   constructor(private readonly target: Uint8Array) {}
 
   header(type: number, payloadLength: number): void {
-    this.machineUint16(HEADER_LENGTH + payloadLength);
-    this.machineUint16(type);
+    this.number(HEADER_LENGTH + payloadLength, 2, isLittleEndian);
+    this.number(type, 2, isLittleEndian);
   }
 
   address(address: string | undefined): void {
@@ -66,31 +66,27 @@ class Writer {
 
   port(port: number | undefined): void {
     this.header(IPSET_ATTR_PORT | NLA_F_NET_BYTEORDER, 2);
-    this.networkNumber(checked(port, 0xffff, 'a port'), 2);
+    this.number(checked(port, 0xffff, 'a port'), 2);
     this.offset += 2;
   }
 
   protocol(protocol: number | undefined): void {
     this.header(IPSET_ATTR_PROTO, 1);
-    this.networkNumber(checked(protocol, 0xff, 'an IP protocol number'), 1);
+    this.number(checked(protocol, 0xff, 'an IP protocol number'), 1);
     this.offset += 3;
   }
 
   /** Mark and mask (ip_set_get_extensions() of net/netfilter/ipset/ip_set_core.c). */
   mark(mark: number | undefined): void {
     this.header(IPSET_ATTR_SKBMARK | NLA_F_NET_BYTEORDER, 8);
-    this.networkNumber(checked(mark, EVERY_BIT, 'a mark'), 4);
-    this.networkNumber(EVERY_BIT, 4);
+    this.number(checked(mark, EVERY_BIT, 'a mark'), 4);
+    this.number(EVERY_BIT, 4);
   }
 
-  private machineUint16(value: number): void {
-    this.target[this.offset] = isLittleEndian ? value & 0xff : value >> 8;
-    this.target[this.offset + 1] = isLittleEndian ? value >> 8 : value & 0xff;
-    this.offset += 2;
-  }
-
-  private networkNumber(value: number, size: number): void {
-    for (let shift = 8 * (size - 1); shift >= 0; shift -= 8) this.target[this.offset++] = (value >>> shift) & 0xff;
+  /** In network byte order unless it is netlink's own. */
+  private number(value: number, size: number, littleEndian = false): void {
+    writeInteger(this.target, this.offset, size, value, littleEndian);
+    this.offset += size;
   }
 }
 

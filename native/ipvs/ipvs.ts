@@ -18,7 +18,6 @@ import type {
   IpvsInfo, IpvsRequest, IpvsTimeouts, NewDestination, NewVirtualService, ObservedDestination, ObservedVirtualService, ServiceKey,
 } from './types.js';
 
-
 /** The kernel has no IPVS: the module ip_vs is neither loaded nor loadable. */
 export class IpvsUnavailableError extends Error {
   override readonly name = 'IpvsUnavailableError';

@@ -1,8 +1,8 @@
 /** IPVS's objects, in the words of ipvsadm(8) and linux/ip_vs.h. */
 
-import type { Attribute } from '../netlink/attributes.js';
 import type { AddressFamily, IpAddress } from '../inet.js';
 import type { TransportProtocol } from '../listen.js';
+import type { Attribute } from '../netlink/attributes.js';
 
 /** Names a virtual service: packets with a firewall mark, or to an address, protocol and port. */
 export type ServiceKey =

@@ -92,8 +92,8 @@ export function bytes(type: number, payload: Uint8Array): Attribute {
   return new BytesAttribute(type, payload);
 }
 /** Attributes inside an attribute. */
-export function nested(type: number, attributes: readonly (Attribute | undefined)[], prefix?: Uint8Array): Attribute {
-  return new NestedAttribute(type | NLA_F_NESTED, attributes, prefix);
+export function nested(type: number, attributes: readonly (Attribute | undefined)[]): Attribute {
+  return new NestedAttribute(type | NLA_F_NESTED, attributes);
 }
 
 class IntegerAttribute implements Attribute {
@@ -119,17 +119,14 @@ class BytesAttribute implements Attribute {
 class NestedAttribute implements Attribute {
   readonly size: number;
 
-  constructor(readonly type: number, private readonly attributes: readonly (Attribute | undefined)[], private readonly prefix: Uint8Array = noBytes) {
-    this.size = prefix.length + sizeOf(attributes);
+  constructor(readonly type: number, private readonly attributes: readonly (Attribute | undefined)[]) {
+    this.size = sizeOf(attributes);
   }
 
   writePayload(target: Uint8Array, offset: number): void {
-    target.set(this.prefix, offset);
-    writeAttributes(target, offset + this.prefix.length, this.attributes);
+    writeAttributes(target, offset, this.attributes);
   }
 }
-
-const noBytes = new Uint8Array();
 
 export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -176,7 +173,7 @@ function writeAttributes(target: Uint8Array, start: number, attributes: readonly
  * Encodes a list, each attribute padded to 4 bytes, behind a fixed struct if there is one. Undefined entries are left out.
  * Throws RangeError when one is too long for its 16-bit length.
  */
-export function encodeAttributes(attributes: readonly (Attribute | undefined)[], header: Uint8Array = noBytes): Uint8Array {
+export function encodeAttributes(attributes: readonly (Attribute | undefined)[], header: Uint8Array = new Uint8Array()): Uint8Array {
   const result = new Uint8Array(header.length + sizeOf(attributes));
   result.set(header);
   writeAttributes(result, header.length, attributes);

@@ -8,7 +8,7 @@ import { askWhyNoSets } from '../controller/sets.js';
 import { wordsOf, type Change } from '../kernel/change.js';
 import { isUnreadable } from '../kernel/unreadable.js';
 import type { NodePlan } from '../plan/node-plan.js';
-import { portKey } from '../plan/objects.js';
+import { portKey } from '../plan/fwmark.js';
 import { plan } from '../plan/plan.js';
 import { askController } from '../server/control-client.js';
 import type { Settings } from '../settings.js';
@@ -85,7 +85,7 @@ function withoutOwnPlaceholders(kernel: AskedKernel, held: ReadonlySet<string>):
     release: kernel.release,
     underlayMtu: (address) => kernel.underlayMtu(address),
     resolveTask: (path, identity) => kernel.resolveTask(path, identity),
-    portsHeldByOthers: (ports) => kernel.portsHeldByOthers(ports.filter((port) => !held.has(portKey(port)))),
+    portsHeldByOthers: (ports) => kernel.portsHeldByOthers(ports.filter(({ protocol, port }) => !held.has(portKey(protocol, port)))),
   };
 }
 

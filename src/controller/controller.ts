@@ -23,7 +23,7 @@ import type { Logger } from '../log.js';
 import type { MetricsFacts } from '../metrics/facts.js';
 import type { PlanContext } from '../plan/context.js';
 import type { NodePlan } from '../plan/node-plan.js';
-import { portKey } from '../plan/objects.js';
+import { portKey } from '../plan/fwmark.js';
 import { routerAddress } from '../plan/addresses.js';
 import { peersOf } from '../plan/peers.js';
 import { Planner } from '../plan/plan.js';
@@ -200,7 +200,7 @@ export class Controller {
 
   insight(): Insight {
     return {
-      heldPorts: (this.currentPlan?.places ?? []).flatMap(({ placeholders }) => placeholders.map(portKey)),
+      heldPorts: (this.currentPlan?.places ?? []).flatMap(({ placeholders }) => placeholders.map(({ protocol, port }) => portKey(protocol, port))),
       deadPeers: [...this.peers.dead()],
       unreachedTasks: [...this.arrivals.unreached()],
       drains: this.drains.records(),
@@ -242,7 +242,8 @@ export class Controller {
     if (mustLook) this.queue.cancel(kernelHint);
     let result: ApplyResult | null = { applied: [], failed: [] };
     let broken: Error | null = null;
-    const isFull = mustLook || this.lastApplied === null;
+    // What the kernel is known to hold; null: it must be looked at.
+    const known = mustLook ? null : this.lastApplied;
     try {
       // Before the state is read: between that and the plan nothing may come.
       const whyNoSets = await askWhyNoSets(this.cluster.state, this.options.settings, this.options.kernel);
@@ -253,7 +254,7 @@ export class Controller {
         this.conditions.replace(this.cluster.conditions());
         return;
       }
-      result = await this.sync({ state, localTasks, whyNoSets }, reason, mustLook);
+      result = await this.sync({ state, localTasks, whyNoSets }, reason, known);
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
@@ -263,14 +264,14 @@ export class Controller {
       this.queue.requestWithin(putOffMilliseconds, 'look put off', kernelHint);
       return;
     }
-    const milliseconds = running.end(isFull ? 'full' : 'incremental', broken === null && result.failed.length === 0);
+    const milliseconds = running.end(known === null ? 'full' : 'incremental', broken === null && result.failed.length === 0);
     this.finish(reason, milliseconds, result, broken);
   }
 
-  private async sync({ state, localTasks, whyNoSets }: { state: ClusterState; localTasks: ReadonlyMap<string, LocalTask>; whyNoSets: string | null }, reason: string, mustLook: boolean): Promise<ApplyResult | null> {
+  private async sync({ state, localTasks, whyNoSets }: { state: ClusterState; localTasks: ReadonlyMap<string, LocalTask>; whyNoSets: string | null }, reason: string, known: NodePlan | null): Promise<ApplyResult | null> {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, localTasks);
-    const context = this.gatherer.gather(served, { nodeId: node.id, settings, kernel, localTasks, whyNoSets, ...this.unanswering() }, mustLook || this.lastApplied === null, (task, error) =>
+    const context = this.gatherer.gather(served, { nodeId: node.id, settings, kernel, localTasks, whyNoSets, ...this.unanswering() }, known === null, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
     const next = this.planner.plan(served, context);
@@ -279,7 +280,6 @@ export class Controller {
     const shed = this.shed?.changes ?? [];
     this.shed = null;
 
-    const known = mustLook ? null : this.lastApplied;
     const changes = known === null ? await this.lookFor(next) : kernel.differenceFrom(known, next);
     if (changes === null) {
       this.leaveToNextSync(shed, next);

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LocalTask } from '../cluster/source.js';
 import type { ClusterState } from '../cluster/state.js';
 import type { LocalTaskNamespace, PlanContext } from '../plan/context.js';
-import { portKey } from '../plan/objects.js';
+import { portKey } from '../plan/fwmark.js';
 import { changesBetween, findById } from '../sharing.js';
 import type { Settings } from '../settings.js';
 import { publishedPorts, type MeshKernel } from './mesh-kernel.js';
@@ -75,9 +75,9 @@ function heldByOthers(last: Gatherer['last'], state: ClusterState, kernel: Asked
   const before = last.context.portsHeldByOthers;
   if (last.state.services === state.services && before.size === 0) return before;
   const { removed, added } = changesBetween(last.state.services, state.services);
-  const known = new Set(publishedPorts(removed).map(portKey));
-  const held = publishedPorts(state.services.filter(({ ports }) => before.size > 0 && ports.some(({ protocol, published }) => before.has(`${protocol}/${published}`))));
-  return kernel.portsHeldByOthers([...held, ...publishedPorts(added).filter((port) => !known.has(portKey(port)))]);
+  const known = new Set<string>(publishedPorts(removed).map(({ protocol, port }) => portKey(protocol, port)));
+  const held = publishedPorts(state.services.filter(({ ports }) => before.size > 0 && ports.some(({ protocol, published }) => before.has(portKey(protocol, published)))));
+  return kernel.portsHeldByOthers([...held, ...publishedPorts(added).filter(({ protocol, port }) => !known.has(portKey(protocol, port)))]);
 }
 
 function sameMap<Value>(last: ReadonlyMap<string, Value> | undefined, now: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> {

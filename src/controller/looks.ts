@@ -28,8 +28,8 @@ export class Looks {
    * @param mayGiveWay false: it must come to its end, since nothing else would say what to program
    */
   async look<Found>(work: (signal: AbortSignal) => Promise<Found>, mayGiveWay: boolean): Promise<Found | null> {
-    const aborting = new AbortController();
     if (this.stopped) return null;
+    const aborting = new AbortController();
     const isOverdue = this.putOffSince !== null && this.now() - this.putOffSince > longestPutOffMilliseconds;
     this.current = { began: this.now(), aborting, givesWay: mayGiveWay && !isOverdue };
     try {

@@ -6,6 +6,7 @@ import type { ConnectionCount } from '../kernel/connections.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
 import type { KernelStatistics } from '../kernel/statistics.js';
 import type { LocalTaskNamespace } from '../plan/context.js';
+import { portKey } from '../plan/fwmark.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import type { Placeholder } from '../plan/objects.js';
 
@@ -65,7 +66,7 @@ export interface MeshKernel {
 export function publishedPorts(services: readonly Service[]): Placeholder[] {
   const ports = new Map<string, Placeholder>();
   for (const { protocol, published } of services.flatMap((service) => service.ports)) {
-    ports.set(`${protocol}/${published}`, { protocol, port: published });
+    ports.set(portKey(protocol, published), { protocol, port: published });
   }
   return [...ports.values()];
 }

@@ -19,7 +19,7 @@ import { connectionCounts, type ConnectionCount } from './connections.js';
 import { differenceOf, differenceOfPlans } from './difference.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
-import { nextTurn } from './next-turn.js';
+import { nextTurn } from '../next-turn.js';
 import { belongsTo, closedMarks, goesDown, stages, type Stage } from './order.js';
 import { PeerProbe } from './peer-probe.js';
 import { mostPlaceholders } from './file-limit.js';

@@ -14,7 +14,7 @@ import { portOfFwmark } from '../plan/fwmark.js';
 import { changesAtOnce, outcomeOf } from './batch.js';
 import type { Action, Change } from './change.js';
 import type { OpenPlace } from './machine.js';
-import { nextTurn } from './next-turn.js';
+import { nextTurn } from '../next-turn.js';
 import { applying, observing, type Outcome, type PlacePair, type Reconciler } from './reconciler.js';
 import { usesIpvs, type ObservedDestination, type ObservedIpvs, type ObservedVirtualService } from './state.js';
 
@@ -35,8 +35,8 @@ export const ipvsReconciler: Reconciler<'ipvs', IpvsChange> = {
   apply: applying((open, changes) => applyIpvs(open, changes)),
 };
 
-/** Services asked for their destinations in one turn of the event loop. */
-const servicesInOneTurn = 100;
+/** Services asked for their destinations in one turn of the event loop: some milliseconds. */
+export const servicesInOneTurn = 50;
 
 async function readIpvs(open: OpenPlace, plan: PlacePlan, _machine: unknown, signal?: AbortSignal): Promise<ObservedIpvs> {
   if (!usesIpvs(plan)) return null;

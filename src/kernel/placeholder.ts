@@ -1,6 +1,7 @@
 /** Sockets of this process that hold published ports. "Observed" is what this process holds. */
 import { asError, codeOf } from './errors.js';
-import { portKey, type Placeholder } from '../plan/objects.js';
+import { portKey } from '../plan/fwmark.js';
+import type { Placeholder } from '../plan/objects.js';
 import type { Machine } from './machine.js';
 import { programsListening } from './ports-held-by-others.js';
 import { applying, diffObjects, objectOf, observing, type ObjectChange, type ObjectKind, type Reconciler } from './reconciler.js';
@@ -16,7 +17,7 @@ export class PortHeldError extends Error {
 }
 
 const placeholders: ObjectKind<Placeholder, Placeholder> = {
-  keyOf: portKey,
+  keyOf: ({ protocol, port }) => portKey(protocol, port),
   equal: () => true,
   describe: ({ protocol, port }) => `placeholder ${protocol}/${port}`,
 };

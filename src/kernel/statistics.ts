@@ -1,8 +1,9 @@
 /** What IPVS has counted for each virtual service and each real server. */
 import type { IpvsStatistics } from '../../native/index.js';
 import { connectionKey, type ConnectionCount } from './connections.js';
+import { servicesInOneTurn } from './ipvs.js';
 import type { OpenPlace } from './machine.js';
-import { nextTurn } from './next-turn.js';
+import { nextTurn } from '../next-turn.js';
 
 export interface RealServerStatistics extends ConnectionCount {
   readonly weight: number;
@@ -15,9 +16,6 @@ export interface KernelStatistics {
   /** By `connectionKey`. */
   readonly realServers: ReadonlyMap<string, RealServerStatistics>;
 }
-
-/** Services asked about in one turn of the event loop: some milliseconds. */
-const servicesInOneTurn = 50;
 
 /** One pass over IPVS, in time proportional to the ports; empty where there is no sandbox, or it goes meanwhile. */
 export async function readStatistics(openSandbox: () => OpenPlace | undefined): Promise<KernelStatistics> {

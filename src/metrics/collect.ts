@@ -1,5 +1,4 @@
 /** From the facts to the text of a scrape. Pure: what is gone from the facts is gone from the answer. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { conditionReasons } from '../cluster/condition.js';
 import type { PeerState } from '../controller/peer-health.js';
 import { syncKinds } from '../controller/instruments.js';
@@ -7,6 +6,7 @@ import { kinds, type Action } from '../kernel/change.js';
 import { connectionKey } from '../kernel/connections.js';
 import type { KernelStatistics, RealServerStatistics } from '../kernel/statistics.js';
 import type { IpvsStatistics } from '../../native/index.js';
+import { nextTurn } from '../next-turn.js';
 import type { Backend, ServedPort } from '../plan/node-plan.js';
 import type { LabelsOf } from './catalogue.js';
 import { Exposition } from './exposition.js';

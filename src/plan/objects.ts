@@ -147,8 +147,3 @@ export interface Placeholder {
   readonly protocol: Protocol;
   readonly port: number;
 }
-
-/** `tcp/8080` */
-export function portKey({ protocol, port }: Placeholder): string {
-  return `${protocol}/${port}`;
-}

@@ -44,15 +44,21 @@ function diffMembers(place: Place, set: KernelSet, observed: readonly SetMember[
   const before = new Map(removed.map((member) => [memberKey(member), member]));
   const changes: SetChange[] = [];
   for (const member of added) {
-    // A whole set is often new: then there is nothing to look for.
-    const key = before.size === 0 ? '' : memberKey(member);
-    const existing = before.get(key);
-    before.delete(key);
+    const existing = takeLike(member, before);
     if (existing === undefined) changes.push(new MemberChange(place, 'add', set, member));
     else if (existing.mark !== member.mark) changes.push(new MemberChange(place, 'change', set, member));
   }
   for (const member of before.values()) changes.push(new MemberChange(place, 'remove', set, member));
   return changes;
+}
+
+function takeLike(member: SetMember, from: Map<string, SetMember>): SetMember | undefined {
+  // A whole set is often new, and a key for each of its members would be made for nothing.
+  if (from.size === 0) return undefined;
+  const key = memberKey(member);
+  const found = from.get(key);
+  from.delete(key);
+  return found;
 }
 
 /** Its words are made when they are asked for, as those of all changes that come by the thousand. */

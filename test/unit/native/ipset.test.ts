@@ -5,7 +5,7 @@ import { decodeEntries, encodeEntries, mostEntries } from '../../../native/ipset
 import { decodeSet } from '../../../native/ipset/ipset.js';
 import { addEntries, createSet, deleteEntries, destroySet } from '../../../native/ipset/requests.js';
 import type { IpSetEntry, IpSetType } from '../../../native/ipset/types.js';
-import { bytes, concatenate, encodeAttributes, nested, string, u32be } from '../../../native/netlink/attributes.js';
+import { bytes, concatenate, encodeAttributes, nested, NLA_F_NESTED, string, u32be } from '../../../native/netlink/attributes.js';
 import { decodesOrRefuses, ipv4, mutated, u32 } from './arbitraries.js';
 
 const port = fc.integer({ min: 0, max: 65535 });
@@ -56,7 +56,7 @@ describe('a set', () => {
   const header = Uint8Array.of(2, 0, 0, 0);
   const part = (...attributes: Parameters<typeof encodeAttributes>[0]) => ({ payload: concatenate([header, encodeAttributes(attributes)]) });
   const options = nested(7, [bytes(4, Uint8Array.of(0, 0)), bytes(5, Uint8Array.of(0xff, 0xff)), u32be(8, 1 << 6)]);
-  const holding = (...list: IpSetEntry[]) => nested(8, [], encodeEntries('bitmap:port', true, list));
+  const holding = (...list: IpSetEntry[]) => bytes(8 | NLA_F_NESTED, encodeEntries('bitmap:port', true, list));
 
   test('comes in several messages, the first with its options', () => {
     const replies = [
