@@ -10,7 +10,6 @@
  * - Stopping leaves the kernel as it is.
  */
 import { performance } from 'node:perf_hooks';
-import type { Condition } from '../cluster/condition.js';
 import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
 import type { ClusterState } from '../cluster/state.js';
 import type { EventObject, EventRecorder } from '../event.js';
@@ -30,7 +29,6 @@ import { Planner } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
 import { Arrivals } from './arrivals.js';
 import { askWhyNoSets } from './sets.js';
-import { Backoff } from './backoff.js';
 import { ChangeLog } from './change-log.js';
 import { ClusterWatch, type StateStore } from './cluster-watch.js';
 import { ConditionLog } from './condition-log.js';
@@ -44,7 +42,8 @@ import { LookPace } from './look-pace.js';
 import { Looks } from './looks.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
-import { portReports, type StatusReport, type SyncReport } from './report.js';
+import { portReports, type StatusReport } from './report.js';
+import { SyncLog, type SyncEnd } from './sync-log.js';
 import { SyncQueue } from './sync-queue.js';
 
 export interface ControllerOptions {
@@ -78,13 +77,13 @@ const latestEvents = 10;
 const reasonsToLook: ReadonlySet<string> = new Set([kernelHint, 'resync', 'retry']);
 export class Controller {
   private readonly queue = new SyncQueue((reason, kinds) => this.syncSafely(reason, kinds));
-  private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 30_000 });
   private readonly drains: DrainWatch;
   private readonly instruments = new Instruments();
   private readonly gatherer = new Gatherer();
   private readonly planner = new Planner();
   private readonly pace: LookPace;
   private readonly looks = new Looks();
+  private readonly syncs: SyncLog;
   private readonly conditions: ConditionLog;
   private readonly startedAt = new Date();
   private readonly changes: ChangeLog;
@@ -100,15 +99,13 @@ export class Controller {
   /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
   private shed: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
   private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
-  private lastSync: SyncReport | null = null;
-  private syncs = 0;
-  private failing = false;
   /** When we last changed the kernel, by performance.now(). */
   private lastChangeAt = -Infinity;
 
   constructor(private readonly options: ControllerOptions) {
     const { kernel, settings, events, logger } = options;
     this.pace = new LookPace(settings.resyncMilliseconds);
+    this.syncs = new SyncLog(options.node, events);
     this.conditions = new ConditionLog(events);
     this.changes = new ChangeLog({ node: options.node.name, events, logger });
     this.cluster = new ClusterWatch({ ...options, onChange: (reason, changedAt) => { this.onClusterChange(reason, changedAt); } });
@@ -148,8 +145,8 @@ export class Controller {
       startedAt: this.startedAt.toISOString(),
       uptimeSeconds: Math.floor((Date.now() - this.startedAt.getTime()) / 1_000),
       source: this.cluster.report(),
-      lastSync: this.lastSync,
-      syncs: this.syncs,
+      lastSync: this.syncs.last,
+      syncs: this.syncs.count,
       repairs: this.changes.repairs(),
       nodes: this.cluster.state?.nodes ?? [],
       peers: this.peers.reports(),
@@ -212,7 +209,7 @@ export class Controller {
   }
 
   private isProgrammed(): boolean {
-    return this.lastSync !== null && this.lastSync.failures.length === 0;
+    return this.syncs.last !== null && !this.syncs.isFailing;
   }
 
   private onClusterChange(reason: string, changedAt: readonly number[]): void {
@@ -230,7 +227,7 @@ export class Controller {
 
   private onKernelChange(what: string): void {
     // A failing sync leaves traces that would call for the next one at once: its backoff decides instead.
-    if (this.failing) return;
+    if (this.syncs.isFailing) return;
     const isEcho = performance.now() - this.lastChangeAt < echoMilliseconds;
     this.queue.requestWithin(isEcho ? Math.max(echoHintMilliseconds, this.pace.least()) : kernelHintMilliseconds, what, kernelHint);
   }
@@ -265,7 +262,7 @@ export class Controller {
       return;
     }
     const milliseconds = running.end(known === null ? 'full' : 'incremental', broken === null && result.failed.length === 0);
-    this.finish(reason, milliseconds, result, broken);
+    this.finish({ reason, milliseconds, result, broken });
   }
 
   private async sync({ state, localTasks, whyNoSets }: { state: ClusterState; localTasks: ReadonlyMap<string, LocalTask>; whyNoSets: string | null }, reason: string, known: NodePlan | null): Promise<ApplyResult | null> {
@@ -346,43 +343,18 @@ export class Controller {
     return this.silent;
   }
 
-  private finish(reason: string, milliseconds: number, { applied, failed }: ApplyResult, broken: Error | null): void {
-    this.syncs += 1;
-    this.failing = failed.length > 0 || broken !== null;
-    if (applied.length > 0) {
+  private finish(end: SyncEnd): void {
+    this.syncs.ended(end);
+    if (end.result.applied.length > 0) {
       this.lastChangeAt = performance.now();
       this.pace.changed();
     }
-    const failures = [...failed.map(({ change, error }) => `${change.place}: ${change.action} ${change.summary}: ${error.message}`), ...(broken === null ? [] : [broken.message])];
-    const isNews = failures.join('\n') !== (this.lastSync?.failures ?? []).join('\n');
-    this.lastSync = {
-      at: new Date().toISOString(),
-      durationMilliseconds: Math.round(milliseconds),
-      reason,
-      changes: applied.length,
-      failures,
-    };
-    this.conditions.replace([...this.cluster.conditions(), ...this.peers.conditions(this.options.node), ...(this.currentPlan?.conditions ?? []), ...failures.map((message) => this.syncFailed(message))]);
-
-    if (this.failing) {
-      const wait = this.backoff.next();
-      this.tellRetry(isNews, wait, failures);
-      this.queue.requestAfter(wait, 'retry');
-    } else {
-      this.backoff.reset();
-      this.queue.cancel('retry');
-    }
+    this.conditions.replace([...this.cluster.conditions(), ...this.peers.conditions(this.options.node), ...(this.currentPlan?.conditions ?? []), ...this.syncs.conditions()]);
+    const waitMilliseconds = this.syncs.retry();
+    if (waitMilliseconds === null) this.queue.cancel('retry');
+    else this.queue.requestAfter(waitMilliseconds, 'retry');
     this.drains.watch();
     this.queue.requestAfter(this.pace.pause(), 'resync');
-  }
-
-  private tellRetry(isNews: boolean, waitMilliseconds: number, failures: readonly string[]): void {
-    const message = `the kernel is not yet as planned (${failures.length} failures); it is tried again`;
-    this.options.events[isNews ? 'warning' : 'warningAgain']('Retrying', this.self, message, { waitMilliseconds, error: failures[0] });
-  }
-
-  private syncFailed(message: string): Condition {
-    return { reason: 'SyncFailed', object: { kind: 'node', id: this.options.node.id, name: this.options.node.name }, message };
   }
 }
 
