@@ -1,5 +1,6 @@
 /** A StatusReport for eyes: healthy or not first, then why, then what is served, by which nodes, and the controller's own business last. */
 import type { Condition } from '../cluster/condition.js';
+import { byName } from '../cluster/sorting.js';
 import type { ClusterNode } from '../cluster/state.js';
 import type { PeerReport } from '../controller/peer-watch.js';
 import { isHealthy, isUnserved, type BackendReport, type PortReport, type StatusReport } from '../controller/report.js';
@@ -81,7 +82,7 @@ function nodeLines(report: StatusReport, view: View): string[] {
     { title: 'PEER', cell: (node) => peerWord(peers.get(node.id)), paint: (text, node) => (peers.get(node.id)?.state === 'dead' ? view.colours.red(text) : text) },
     { title: 'ID', cell: (node) => node.id, rank: 1 },
   ];
-  return report.nodes.length === 0 ? [] : tableLines(columns, report.nodes, view.columns, view.colours.dim);
+  return report.nodes.length === 0 ? [] : tableLines(columns, [...report.nodes].sort((one, other) => byName(one.name, other.name)), view.columns, view.colours.dim);
 }
 
 /** How the node answers over the fabric: `alive, 0.4 ms`, `dead, silent for 12 s`. */
@@ -101,7 +102,7 @@ function portLines(report: StatusReport, view: View): string[] {
   const { colours } = view;
   const nodeNames = new Map(report.nodes.map((node) => [node.id, node.name]));
   const rows = report.ports.flatMap((port): PortRow[] =>
-    port.backends.length === 0 ? [{ port, first: true, backend: null }] : port.backends.map((backend, index) => ({ port, first: index === 0, backend })),
+    port.backends.length === 0 ? [{ port, first: true, backend: null }] : sorted(port.backends).map((backend, index) => ({ port, first: index === 0, backend })),
   );
   if (rows.length === 0) return ['  none: publish one with `docker service create --publish 8080:80 …`'];
   const ofBackend = (cell: (backend: BackendReport) => string) => (row: PortRow) => (row.backend === null ? '' : cell(row.backend));
@@ -116,6 +117,10 @@ function portLines(report: StatusReport, view: View): string[] {
     { title: 'INACTIVE', align: 'right', cell: ofBackend((backend) => connections(backend, 'inactive')), rank: 3 },
   ];
   return tableLines(columns, rows, view.columns, colours.dim);
+}
+
+function sorted(backends: readonly BackendReport[]): BackendReport[] {
+  return [...backends].sort((one, other) => byName(one.taskName, other.taskName) || byName(one.address, other.address));
 }
 
 function connections(backend: BackendReport, which: 'active' | 'inactive'): string {

@@ -1,4 +1,5 @@
 /** What one mesh does with one published port, out of its rules and its IPVS. Pure. */
+import { byName } from '../cluster/sorting.js';
 import { chainOf, type IptablesDocument } from '../kernel/iptables/document.js';
 import { portKey, portOfFwmark, type PortKey } from '../plan/fwmark.js';
 import type { SeenPlace, SeenRealServer, SeenVirtualService } from '../trace/observation.js';
@@ -50,7 +51,7 @@ export function meshPort(host: SeenPlace, chain: string, sandbox: SeenSandbox | 
     persistenceSeconds: service?.persistenceSeconds ?? null,
     onePacket: service?.onePacket ?? false,
     sourceAddress: sandbox === null || service === null ? null : sourceOf(sandbox, marked ?? mark, service),
-    servers: [...(service?.servers ?? [])].sort((one, other) => one.address.localeCompare(other.address, 'en', { numeric: true })),
+    servers: [...(service?.servers ?? [])].sort((one, other) => byName(one.address, other.address)),
   };
 }
 

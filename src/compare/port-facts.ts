@@ -1,4 +1,5 @@
 /** One port in both meshes: mark, scheduler, source address, real servers. Pure. */
+import { byName } from '../cluster/sorting.js';
 import { hexOf } from '../plan/fwmark.js';
 import type { SeenRealServer } from '../trace/observation.js';
 import { fact, type Fact } from './comparison.js';
@@ -38,7 +39,7 @@ export function portFacts(meshes: OfEach<MeshPort>, names: ServerNames, besideIn
     fact('firewall mark', wordsOfMark(routemesh), wordsOfMark(dockerd), reasons.mark),
     fact('scheduler', wordsOfScheduler(routemesh), wordsOfScheduler(dockerd), reasons.scheduler),
     fact('source address', wordsOfOwnSource(routemesh), wordsOfOwnSource(dockerd), reasons.source),
-    ...addresses.sort(byNumber).map((address) => serverFact(address, find(routemesh, address), find(dockerd, address), names, besideIngress)),
+    ...addresses.sort(byName).map((address) => serverFact(address, find(routemesh, address), find(dockerd, address), names, besideIngress)),
   ];
 }
 
@@ -66,10 +67,6 @@ function whyServersDiffer(ours: SeenRealServer | undefined, theirs: SeenRealServ
 
 function find({ servers }: MeshPort, address: string): SeenRealServer | undefined {
   return servers.find((server) => server.address === address);
-}
-
-function byNumber(one: string, other: string): number {
-  return one.localeCompare(other, 'en', { numeric: true });
 }
 
 function wordsOfMark({ mark }: MeshPort): string | null {

@@ -1,6 +1,7 @@
 /** What the controller reports and IPVS counts → what the page draws. Pure. */
 import type { IpvsStatistics } from '../../native/index.js';
 import type { Condition } from '../cluster/condition.js';
+import { byName } from '../cluster/sorting.js';
 import type { ClusterNode } from '../cluster/state.js';
 import { isHealthy, isUnserved, type BackendReport, type PortReport, type StatusReport } from '../controller/report.js';
 import type { PeerReport } from '../controller/peer-watch.js';
@@ -119,7 +120,7 @@ function nodesOf(report: StatusReport): MeshNode[] {
   const peers = new Map(report.peers.map((peer) => [peer.id, peer]));
   return report.nodes
     .map((node) => nodeOf(node, peers.get(node.id), report.node.id))
-    .sort((one, other) => Number(other.state === 'here') - Number(one.state === 'here') || one.name.localeCompare(other.name, 'en', { numeric: true }));
+    .sort((one, other) => Number(other.state === 'here') - Number(one.state === 'here') || byName(one.name, other.name));
 }
 
 function nodeOf({ id, name, address, ready }: ClusterNode, peer: PeerReport | undefined, own: string): MeshNode {

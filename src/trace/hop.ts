@@ -89,7 +89,7 @@ export interface Trace {
   readonly packet: { readonly source: string; readonly destination: string; /** Null: it is made on this node, or nobody can tell. */ readonly device: string | null };
   /** Up to IPVS. */
   readonly hops: readonly Hop[];
-  /** From IPVS to each real server. */
+  /** From IPVS to each real server, sorted by task. */
   readonly branches: readonly Branch[];
   /** Of the answer. */
   readonly back: readonly Hop[];

@@ -1,4 +1,5 @@
 /** What is read of a node → the way of a packet through it, hop by hop, and where it ends. Pure. */
+import { byName } from '../cluster/sorting.js';
 import type { Service, Task } from '../cluster/state.js';
 import { fwmarkOf } from '../plan/fwmark.js';
 import { wayBack } from './back.js';
@@ -10,7 +11,7 @@ import type { Observation, SeenPlace, SeenRealServer } from './observation.js';
 import type { Packet } from './packet.js';
 import { publisherOf } from './publication.js';
 import type { TraceRequest } from './request.js';
-import { throughSandbox } from './sandbox.js';
+import { throughSandbox, type Scheduled } from './sandbox.js';
 import { reachTask } from './task.js';
 import { throughTunnel } from './tunnel.js';
 import { Way } from './way.js';
@@ -28,7 +29,7 @@ export function trace(seen: Observation, request: TraceRequest): Trace {
   const host = throughHost(shared, seen, request, entry);
   const { sandbox } = seen;
   const scheduled = host === null || sandbox === null ? null : throughSandbox(shared, seen, request, sandbox, host);
-  const followed = scheduled === null || sandbox === null ? [] : scheduled.service.servers.map((server) => follow(seen, request, sandbox, scheduled.packet, server));
+  const followed = scheduled === null || sandbox === null ? [] : followEach(seen, request, sandbox, scheduled);
 
   const back = new Way();
   const reached = followed.find(({ branch }) => branch.outcome === 'reaches');
@@ -56,6 +57,13 @@ function tellUnseen(way: Way, { host, sandbox, fabric }: Observation): void {
     if (place === null || place.iptables.unseen.length === 0) continue;
     way.pass({ place: hopPlaceOf(place), name: place.name, step: 'rules', what: 'there are rules that iptables-save does not show', notes: place.iptables.unseen }, true);
   }
+}
+
+/** Sorted by task, those that nobody knows first: the kernel has them in the order in which they came. */
+function followEach(seen: Observation, request: TraceRequest, sandbox: SeenPlace, { packet, service }: Scheduled): Followed[] {
+  return service.servers
+    .map((server) => follow(seen, request, sandbox, packet, server))
+    .sort(({ branch: one }, { branch: other }) => byName(one.task ?? '', other.task ?? '') || byName(one.address, other.address));
 }
 
 function follow(seen: Observation, request: TraceRequest, sandbox: SeenPlace, packet: Packet, server: SeenRealServer): Followed {

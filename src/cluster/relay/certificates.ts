@@ -58,7 +58,10 @@ const longestFile = 256 * 1024;
 
 /** Rejects with CertificateError. */
 export async function readCredentials(paths: CertificatePaths): Promise<Credentials> {
-  const [certificate, key, authority] = await Promise.all([readPem(paths.certificate), readPem(paths.key), readPem(paths.authority)]);
+  // One after the other: where all are missing, the message names the same one each time.
+  const certificate = await readPem(paths.certificate);
+  const key = await readPem(paths.key);
+  const authority = await readPem(paths.authority);
   return parseCredentials({ certificate, key, authority }, paths);
 }
 

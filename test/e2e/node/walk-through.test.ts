@@ -13,5 +13,5 @@ async function cleanUp(): Promise<void> {
 describe('each command of docs/walk-through.md prints what the page shows', () => {
   beforeAll(cleanUp, 120_000);
   afterAll(cleanUp, 120_000);
-  walkThrough();
+  walkThrough('walk-through.md');
 });

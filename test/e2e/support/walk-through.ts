@@ -1,17 +1,17 @@
-/** Runs docs/walk-through.md in the lab, or writes what the lab says into it (ROUTEMESH_WALK_THROUGH=write, by `scripts/walk-through --write`). */
+/** Runs the walk-through's pages in the lab, or writes what the lab says into them (ROUTEMESH_WALK_THROUGH=write, by `scripts/walk-through --write`). */
 import { afterAll, expect, it } from '@jest/globals';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { normalised } from '../../support/walk-through/normalise.js';
 import { changesSomething, stepsOf, withOutputs, type Step } from '../../support/walk-through/page.js';
-import { eventually, shell } from './lab.js';
+import { eventually, lab, shell } from './lab.js';
 
-const file = new URL('../../../docs/walk-through.md', import.meta.url);
 const writes = process.env.ROUTEMESH_WALK_THROUGH === 'write';
 /** Milliseconds that the mesh has to follow a change before its outcome is written down; in a test it is waited for. */
 const settling = 3_000;
 
-/** One test for each of the page's commands, in the page's order. */
-export function walkThrough(): void {
+/** One test for each of the page's commands, in the page's order. `name`: the page's file in docs/. */
+export function walkThrough(name: string): void {
+  const file = new URL(`../../../docs/${name}`, import.meta.url);
   const page = readFileSync(file, 'utf8');
   const written = new Map<number, string[]>();
   afterAll(() => {
@@ -32,6 +32,13 @@ async function writtenOutput(step: Step): Promise<string[]> {
 
 /** What it prints on both of its outputs, in a shell as people have it: a failure is what the page shows of it. */
 async function run({ place, command }: Step): Promise<string[]> {
-  const text = await shell(place, `set +eu +o pipefail; exec 2>&1\n${command}`);
+  const text = place === 'lab' ? await lab(labWords(command)) : await shell(place, `set +eu +o pipefail; exec 2>&1\n${command}`);
   return text === '' ? [] : text.replace(/\n+$/, '').split('\n').map((line) => line.trimEnd());
+}
+
+/** The words behind `scripts/lab` of a command without quotes and pipes, which is all that a page needs there. */
+function labWords(command: string): string[] {
+  const [program, ...words] = command.trim().split(/\s+/);
+  if (program !== 'scripts/lab' || /['"|&;$`\\<>]/.test(command)) throw new Error(`expected a plain command of scripts/lab, got ${command}`);
+  return words;
 }

@@ -26,6 +26,7 @@ export const normalisations: readonly Normalisation[] = [
   { name: 'process ids', pattern: /\bpid=\d+,fd=\d+/g, replacement: 'pid=N,fd=N' },
   { name: 'counters', pattern: /(?<=-> .*(?:Masq|Route)\s+\d+\s+)\d+\s+\d+/g, replacement: 'N N' },
   { name: 'counters', pattern: /\b\d+ (packet|byte|connection)s?\b/g, replacement: 'N $1' },
+  { name: 'round-trip times and silences', pattern: /(?<=\b(alive,|silent for) )\d+(\.\d+)? m?s\b/g, replacement: 'N ms' },
   { name: "dockerd's marks, which it counts", pattern: /(?<=MARK set )0x1[0-9a-f]{2}\b|(?<=^FWM +)(2[5-9]|[34]\d)\d\b/gm, replacement: 'MARK' },
   { name: 'spaces between columns', pattern: /(?<=\S) {2,}/g, replacement: ' ' },
 ];

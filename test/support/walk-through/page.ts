@@ -1,8 +1,8 @@
 /**
- * The commands of docs/walk-through.md, and what the page says that they print. Pure.
+ * The commands of the walk-through's pages (docs/walk-through*.md), and what they say that these print. Pure.
  *
  * A fenced block ```console holds commands behind a prompt that says where (`h1 # …` root on a node, `client $ …` the lab's
- * client), each with its output below. A command that ends in a backslash goes on in the next line. Other blocks
+ * client, `lab $ scripts/lab …` where the lab itself was brought up), each with its output below. A command that ends in a backslash goes on in the next line. Other blocks
  * are not run.
  */
 
@@ -24,7 +24,7 @@ export class PageError extends Error {
 
 type Kind = 'text' | 'other' | 'console';
 
-const prompt = /^(h[1-9] #|client \$) (.*)$/;
+const prompt = /^(h[1-9] #|client \$|lab \$(?= scripts\/lab )) (.*)$/;
 
 /** @throws {PageError} for a block that would not be run as the page's author meant it */
 export function stepsOf(page: string): Step[] {
@@ -87,5 +87,5 @@ export function withOutputs(page: string, outputs: ReadonlyMap<number, readonly 
 
 /** Does it change anything? Then it is run once; what only looks is looked at again until the mesh has followed. */
 export function changesSomething(command: string): boolean {
-  return /\bdocker (service (create|update|scale|rm)|pause|unpause)\b|\bmesh (start|stop)\b|\biptables (-t \w+ )?-[AIDF]\b|\bipvsadm -[CAEDaed]\b|\b(ip|bridge) \S+ (add|del|delete|set|flush)\b|\bkill\b|\btouch\b|>|\bsetsid\b/.test(command);
+  return /\bdocker (service (create|update|scale|rm)|pause|unpause)\b|\bmesh (start|stop)\b|\biptables (-t \w+ )?-[AIDF]\b|\bipvsadm -[CAEDaed]\b|\b(ip|bridge) \S+ (add|del|delete|set|flush)\b|\bscripts\/lab cable\b|\bkill\b|\btouch\b|>|\bsetsid\b/.test(command);
 }

@@ -38,6 +38,18 @@ Controller
 `);
   });
 
+  it('lists nodes and tasks by name, as people count, so that one is found where it was the last time', () => {
+    const { nodes: [node], ports: [port], peers } = statusReport();
+    const backend = port?.backends[0];
+    if (node === undefined || port === undefined || backend === undefined) throw new Error('no port or node');
+    const nodes = ['h10', 'h9', 'h1'].map((name, index) => ({ ...node, id: `n${index}`, name, address: `192.0.2.${index}` }));
+    const backends = ['web.10', 'web.2'].map((taskName, index) => ({ ...backend, taskName, address: `10.0.0.${index}` }));
+    const lines = render(statusReport({ node: { id: 'n2', name: 'h1' }, nodes, peers, ports: [{ ...port, backends }] })).split('\n');
+    expect(lines.flatMap((line) => /^ +(h\d+)/.exec(line)?.[1] ?? [])).toEqual(['h1', 'h9', 'h10']);
+    expect(lines.flatMap((line) => /web\.\d+/.exec(line)?.[0] ?? [])).toEqual(['web.2', 'web.10']);
+    expect(lines.find((line) => line.includes('web.2'))).toContain('tcp/8080');
+  });
+
   it('ends with what happened last, one line each, the newest last', () => {
     const events: MeshEvent[] = [
       { sequence: 8, type: 'Normal', reason: 'DrainBegan', object: { kind: 'task', name: 'web.1' }, message: 'takes no new connections any more; those that it has may end', count: 1, firstTime: '2026-01-01T12:00:00.000Z', lastTime: '2026-01-01T12:00:00.000Z' },

@@ -179,6 +179,12 @@ describe('the sandbox', () => {
     expect(found.verdict).toMatchObject({ reaches: true, servers: 1, reached: 1 });
   });
 
+  it('lists real servers by task, whatever order the kernel has them in', () => {
+    const reversed = virtualServices().map((one) => ({ ...one, servers: [...one.servers].reverse() }));
+    expect(of(node({ ipvs: reversed })).branches.map(({ task }) => task)).toEqual(['web.1', 'web.2']);
+    expect(of(node({ ipvs: reversed, cluster: null })).branches.map(({ address }) => address)).toEqual(['10.0.0.5', '10.0.0.6']);
+  });
+
   it('names real servers by address where the saved state does not know them', () => {
     expect(of(node({ cluster: null })).branches.map(({ address, task, node: on }) => [address, task, on])).toEqual([['10.0.0.5', null, null], ['10.0.0.6', null, null]]);
   });

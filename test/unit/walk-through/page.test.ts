@@ -23,6 +23,7 @@ h1 # true
 \`\`\`console
 h2 # ip addr
 lo
+lab $ scripts/lab cable h3 cut
 \`\`\`
 `;
 
@@ -33,6 +34,7 @@ describe('the commands of a page', () => {
       { line: 12, place: 'client', command: 'curl \\\n    http://192.168.56.11:8080/', output: ['hello'] },
       { line: 15, place: 'h1', command: 'true', output: [] },
       { line: 19, place: 'h2', command: 'ip addr', output: ['lo'] },
+      { line: 21, place: 'lab', command: 'scripts/lab cable h3 cut', output: [] },
     ]);
   });
 
@@ -51,13 +53,13 @@ describe('the commands of a page', () => {
   it('get new outputs and leave the rest of the page as it is', () => {
     const outputs = new Map([[8, ['nothing']], [12, ['hello', 'again']], [15, ['done']]]);
     const changed = withOutputs(page, outputs);
-    expect(stepsOf(changed).map(({ output }) => output)).toEqual([['nothing'], ['hello', 'again'], ['done'], ['lo']]);
+    expect(stepsOf(changed).map(({ output }) => output)).toEqual([['nothing'], ['hello', 'again'], ['done'], ['lo'], []]);
     expect(changed.replace('nothing', 'ID   NAME\nabc  web\n').replace('hello\nagain', 'hello').replace('done\n', '')).toBe(page);
     expect(withOutputs(page, new Map())).toBe(page);
   });
 
   it('that change something are run once, and those that only look may be repeated', () => {
-    const changes = ['docker service scale --detach web=1', 'iptables -I DOCKER-USER -j DROP', 'ip netns exec mesh_sbox ipvsadm -C', '/run/lab/bin/mesh start', 'iptables -t nat -F MESH-INGRESS', 'docker pause x', 'ip link del mesh_gwbridge', 'docker inspect x > /tmp/pid'];
+    const changes = ['docker service scale --detach web=1', 'iptables -I DOCKER-USER -j DROP', 'ip netns exec mesh_sbox ipvsadm -C', '/run/lab/bin/mesh start', 'iptables -t nat -F MESH-INGRESS', 'docker pause x', 'ip link del mesh_gwbridge', 'scripts/lab cable h3 cut', 'docker inspect x > /tmp/pid'];
     const looks = ['iptables -nL -t nat', 'docker service ls', 'ip netns exec mesh_sbox ipvsadm -ln', 'ip addr show mesh_gwbridge', 'routemesh trace 8080', 'curl http://192.168.56.11:8080/who', 'bridge fdb show dev vxlan0'];
     expect(changes.filter((command) => !changesSomething(command))).toEqual([]);
     expect(looks.filter(changesSomething)).toEqual([]);
@@ -72,6 +74,8 @@ describe('what may differ between two runs', () => {
     ['numbers of interfaces', '12: eth0@if13: <UP>', '7: eth0@if8: <UP>'],
     ['addresses of tasks', '  -> 10.0.0.5:80   Masq    1      0          0', '  -> 10.0.0.12:80  Masq    1      2          11'],
     ['counters', '12 packets', '9 packets'],
+    ['round-trip times and silences', 'h3  192.168.56.13  ready  alive, 4.9 ms', 'h3  192.168.56.13  ready  alive, 12 ms'],
+    ['round-trip times and silences', 'h3 ready dead, silent for 4 s', 'h3 ready dead, silent for 900 ms'],
     ['dockerd’s marks', 'FWM  256 rr', 'FWM  301 rr'],
   ])('is not compared: %s', (_name, one, other) => {
     expect(normalised([one])).toEqual(normalised([other]));
@@ -84,6 +88,7 @@ describe('what may differ between two runs', () => {
     ['a published port', 'tcp dpt:8080', 'tcp dpt:8081'],
     ['a mark', 'MARK set 0x61f90', 'MARK set 0x61f91'],
     ['a network', '10.0.0.0/24', '10.0.1.0/24'],
+    ['a peer that is dead', 'h3 ready alive, 4.9 ms', 'h3 ready dead, 4.9 ms'],
     ['a scheduler', 'FWM  401296 rr', 'FWM  401296 wlc'],
   ])('is nothing that a reader would look at: %s', (_name, one, other) => {
     expect(normalised([one])).not.toEqual(normalised([other]));
@@ -96,14 +101,14 @@ describe('what may differ between two runs', () => {
   });
 });
 
-describe('docs/walk-through.md', () => {
-  const text = readFileSync(new URL('../../../docs/walk-through.md', import.meta.url), 'utf8');
+describe('the pages of the walk-through', () => {
+  const textOf = (name: string): string => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
 
-  it('can be read', () => {
-    expect(stepsOf(text).length).toBeGreaterThan(50);
+  it.each([['walk-through.md', 50], ['walk-through-nodes.md', 25]] as const)('can be read: %s', (name, least) => {
+    expect(stepsOf(textOf(name)).length).toBeGreaterThan(least);
   });
 
-  it('lists all that is not compared', () => {
-    for (const { name } of normalisations) expect(text).toContain(name);
+  it('list all that is not compared', () => {
+    for (const { name } of normalisations) expect(textOf('walk-through.md')).toContain(name);
   });
 });
