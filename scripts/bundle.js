@@ -10,6 +10,19 @@ import { build } from 'esbuild';
 
 const folder = 'dist/src/cli';
 
+/**
+ * What dockerode brings for building images (BuildKit's sessions, with a gRPC and a protobuf of their own) and for Docker over
+ * ssh is never called, and would be half of what every controller holds in memory: in its place is an empty module.
+ */
+const leavingOut = {
+  name: 'leaving out',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(\.\/session|\.\/buildkit|\.\/ssh)$/ }, ({ path, importer }) =>
+      /node_modules\/(dockerode|docker-modem)\/lib\//.test(importer) ? { path, namespace: 'left out' } : undefined);
+    onLoad({ filter: /.*/, namespace: 'left out' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 // Files of an earlier build have other names.
 rmSync(folder, { recursive: true, force: true });
 await build({
@@ -20,8 +33,9 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  // koffi finds its native binary beside itself; the other two are optional accelerators of ssh2, which Docker over ssh would use.
-  external: ['koffi', 'cpu-features', './crypto/build/Release/sshcrypto.node'],
+  plugins: [leavingOut],
+  // koffi finds its native binary beside itself.
+  external: ['koffi'],
   // CommonJS packages have two words that ES modules lack. Whatever they keep beside themselves (dockerode's descriptions
   // for building images) is not there, and nothing of it is used.
   banner: {

@@ -117,19 +117,20 @@ function diffDestinations(place: Place, service: ServiceKey, desired: readonly D
 class DestinationChange implements IpvsChange {
   readonly kind = 'ipvs';
   readonly device = null;
-  readonly subject: Extract<IpvsSubject, { readonly type: 'destination' }>;
 
-  constructor(readonly place: Place, readonly action: Action, service: ServiceKey, destination: Destination, private readonly before?: ObservedDestination) {
-    this.subject = { type: 'destination', service, destination };
+  constructor(readonly place: Place, readonly action: Action, private readonly service: ServiceKey, private readonly destination: Destination, private readonly before?: ObservedDestination) {}
+
+  get subject(): Extract<IpvsSubject, { readonly type: 'destination' }> {
+    return { type: 'destination', service: this.service, destination: this.destination };
   }
 
   get key(): string {
-    const { service, destination: { address, port } } = this.subject;
+    const { service, destination: { address, port } } = this;
     return `${nameOf(service)} ${address}:${port}`;
   }
 
   get summary(): string {
-    const { service, destination: { address, port, weight } } = this.subject;
+    const { service, destination: { address, port, weight } } = this;
     const text = `destination ${address}:${port} of ${nameOf(service)}`;
     if (this.action === 'remove') return text;
     if (this.before === undefined) return `${text} weight ${weight}`;

@@ -10,6 +10,7 @@
  */
 import type { Condition } from '../cluster/condition.js';
 import { protocols, type Protocol, type PublishedPort, type Task } from '../cluster/state.js';
+import { ipv4ToNumber } from './addresses.js';
 import type { PlanContext } from './context.js';
 import { withDistinct, type Distinct } from './distinct.js';
 import { fwmarkOf } from './fwmark.js';
@@ -81,7 +82,13 @@ export function planTargetSets(memory: PlanMemory, local: readonly Task[], ports
 
 /** A set holds a member once, whoever else wants it there. */
 function distinct(memory: PlanMemory, name: string, members: readonly SetMember[]): readonly SetMember[] {
-  return memory.value(`distinct ${name}`, [members], (last: Distinct<SetMember> | undefined) => withDistinct(last, members, memberKey)).items;
+  return memory.value(`distinct ${name}`, [members], (last: Distinct<SetMember> | undefined) => withDistinct(last, members, memberNumber)).items;
+}
+
+/** As `memberKey`, for members of a plan: address, protocol and port side by side, 50 bits of a number's 53. */
+function memberNumber({ address = '0.0.0.0', protocol, port = 0 }: SetMember): number {
+  const which = protocol === undefined ? 0 : protocols.indexOf(protocol) + 1;
+  return (ipv4ToNumber(address) * 4 + which) * 65_536 + port;
 }
 
 /** Tells members of one set apart. */

@@ -72,7 +72,7 @@ async function measure(options: Options): Promise<Report> {
 
 /** For the parts that need a Swarm: our controllers on all nodes, and the network of what they publish. Again, it changes nothing. */
 async function setStage(nodes: readonly string[]): Promise<readonly string[]> {
-  await makeOverlay();
+  await makeOverlay(nodes);
   await startMeshes(nodes);
   tell(`routemesh runs on ${nodes.join(', ')}`);
   return nodes;
@@ -80,7 +80,7 @@ async function setStage(nodes: readonly string[]): Promise<readonly string[]> {
 
 async function leaveStage(nodes: readonly string[]): Promise<readonly string[]> {
   await removeMeshes(nodes);
-  await removeOverlay();
+  await removeOverlay(nodes);
   return [];
 }
 

@@ -1,6 +1,6 @@
 /** Services by Docker's API on the manager h1, with the time of its answer: starting the docker command costs what is measured. */
 import { askDocker } from '../e2e/support/docker.js';
-import { containersOf } from '../e2e/support/cluster.js';
+import { containersOf, running } from '../e2e/support/cluster.js';
 import { eventually, lab, on, shell } from '../e2e/support/lab.js';
 import { image } from '../e2e/support/swarm.js';
 import { fromEpochRealtime } from './machine.js';
@@ -130,14 +130,22 @@ export async function dockerdPublishes(nodes: readonly string[], count: number):
   }, 600_000);
 }
 
-export async function makeOverlay(): Promise<void> {
+/** Its tasks do nothing but be on the overlay of every node, as a task of something else mostly is, and as dockerd's ingress network always is. */
+const resident = 'bench-resident';
+
+export async function makeOverlay(nodes: readonly string[]): Promise<void> {
   if (!(await on('h1')('docker', 'network', 'ls', '--format', '{{.Name}}')).split('\n').includes(overlay)) {
     await on('h1')('docker', 'network', 'create', '--driver', 'overlay', '--subnet', '10.60.0.0/20', overlay);
   }
+  if (!(await on('h1')('docker', 'service', 'ls', '--format', '{{.Name}}')).split('\n').includes(resident)) {
+    await on('h1')('docker', 'service', 'create', '--detach', '--no-resolve-image', '--quiet', '--mode', 'global', '--name', resident, '--network', overlay, image);
+  }
+  await running(resident, Object.fromEntries(nodes.map((node) => [node, 1])));
 }
 
 /** Docker takes a network away only once its last task has left it on every node. */
-export async function removeOverlay(): Promise<void> {
+export async function removeOverlay(nodes: readonly string[]): Promise<void> {
+  await removeServices(nodes, [resident]);
   await eventually(() => on('h1')('docker', 'network', 'rm', overlay));
 }
 

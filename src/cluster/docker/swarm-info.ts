@@ -1,7 +1,7 @@
 /** What this node's Docker says of its own place in the Swarm; managers and workers both know that much. */
 import { isIPv4 } from 'node:net';
 import { isAbsolute } from 'node:path';
-import { DockerClient, type DockerClientOptions } from './client.js';
+import type { DockerClientOptions } from './client.js';
 import { field, idOf, listOf, nameOf, textOf } from './json.js';
 import type { RawObject } from './raw.js';
 
@@ -33,6 +33,8 @@ const patienceMilliseconds = 60_000;
 
 /** Asks once. Rejects with a DockerError that says what to do. */
 export async function dockerSwarmInfo(options: DockerClientOptions, signal: AbortSignal): Promise<SwarmInfo> {
+  // Whoever only reads an answer needs no client, which is a megabyte of modules.
+  const { DockerClient } = await import('./client.js');
   return convertSwarmInfo(await new DockerClient({ requestMilliseconds: patienceMilliseconds, ...options }).info(signal));
 }
 

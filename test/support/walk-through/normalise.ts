@@ -22,7 +22,7 @@ export const normalisations: readonly Normalisation[] = [
   { name: 'numbers of interfaces and namespaces', pattern: /@if\d+\b/g, replacement: '@ifN' },
   { name: 'numbers of interfaces and namespaces', pattern: /\blink-netnsid \d+/g, replacement: 'link-netnsid N' },
   { name: 'addresses that Docker gives', pattern: /\b(10\.0\.0|172\.18\.0)\.(?!0\/)\d+\b/g, replacement: '$1.N' },
-  { name: 'ports that the kernel gives', pattern: /(?<=[\dN]:)(32[7-9]\d{2}|3[3-9]\d{3}|[45]\d{4}|60\d{3})\b/g, replacement: 'PORT' },
+  { name: 'ports that the kernel gives', pattern: /(?<=[\dN]:|\bsport=)(32[7-9]\d{2}|3[3-9]\d{3}|[45]\d{4}|60\d{3})\b/g, replacement: 'PORT' },
   { name: 'process ids', pattern: /\bpid=\d+,fd=\d+/g, replacement: 'pid=N,fd=N' },
   { name: 'counters', pattern: /(?<=-> .*(?:Masq|Route)\s+\d+\s+)\d+\s+\d+/g, replacement: 'N N' },
   { name: 'counters', pattern: /\b\d+ (packet|byte|connection)s?\b/g, replacement: 'N $1' },

@@ -71,6 +71,7 @@ describe('what may differ between two runs', () => {
     ['hardware addresses', 'link/ether 02:42:ac:12:00:02 brd', 'link/ether 02:42:0a:00:00:07 brd'],
     ['container ids', '3f2a9c81d0be sees 192.168.56.100:40000', '0123456789ab sees 192.168.56.100:51234'],
     ['ports that dockerd’s sandbox gives', '3f2a9c81d0be sees 10.0.0.2:38572', '3f2a9c81d0be sees 10.0.0.2:56426'],
+    ['ports that the kernel gives', 'src=192.168.56.100 dst=10.0.0.5 sport=38932 dport=80', 'src=192.168.56.100 dst=10.0.0.5 sport=56586 dport=80'],
     ['numbers of interfaces', '12: eth0@if13: <UP>', '7: eth0@if8: <UP>'],
     ['addresses of tasks', '  -> 10.0.0.5:80   Masq    1      0          0', '  -> 10.0.0.12:80  Masq    1      2          11'],
     ['counters', '12 packets', '9 packets'],
