@@ -2,8 +2,8 @@
  * Scale, without Docker: one node of a cluster that a file describes, with 10, 1,000 and 10,000 ports of 5 endpoints each
  * and 3 and 100 nodes. The other nodes are names and addresses: only this one is measured.
  */
-import { attempt, lab, shell } from '../../e2e/support/lab.js';
-import { removeMesh, startMesh, stopMesh } from '../../e2e/support/mesh.js';
+import { attempt, eventually, lab, shell } from '../../e2e/support/lab.js';
+import { removeMesh, startMesh, status, stopMesh } from '../../e2e/support/mesh.js';
 import { clusterFile, endpointsOfAService, type ClusterSize } from '../cluster-file.js';
 import { factsOf, logLength, programmedAfter } from '../controller.js';
 import { restoreFloor, saveFloor, type Floor } from '../floor.js';
@@ -65,6 +65,7 @@ async function once(size: ClusterSize, secondsAtRest: number): Promise<Sample> {
     const { realServers } = await saveFloor(self.name);
     const expected = size.ports * endpointsOfAService;
     if (realServers !== expected) throw new Error(`the first sync left ${realServers} real servers, expected ${expected}`);
+    await lookedAtAgain();
     const change = await step(clusterFile(self, size, 2));
     const savedAgain = await step(clusterFile(self, size, 2), false);
     await stopMesh(self.name);
@@ -80,6 +81,16 @@ async function once(size: ClusterSize, secondsAtRest: number): Promise<Sample> {
     await removeMesh(self.name);
     await shell(self.name, `rm -rf ${file} /tmp/floor /var/lib/routemesh`);
   }
+}
+
+/** Its own changes make it look at the kernel once more, and a change that comes in that while waits for the table that is being read. */
+async function lookedAtAgain(): Promise<void> {
+  await eventually(async () => {
+    // Not more often: of ten thousand ports the answer is megabytes.
+    await pause(2000);
+    const { lastSync } = await status(self.name);
+    if (lastSync === null || lastSync.changes > 0) throw new Error(`routemesh on ${self.name} has not looked at the kernel again`);
+  }, 300_000);
 }
 
 /** Saves the file, waits for what comes of it, and says what that cost. */
