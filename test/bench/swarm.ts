@@ -6,14 +6,9 @@ import { image } from '../e2e/support/swarm.js';
 import { fromEpochRealtime } from './machine.js';
 import { dockerSandbox, meshSandbox } from '../e2e/support/mesh.js';
 import type { Sides } from './turns.js';
+import { publishLabel, type PortMapping } from './publish-label.js';
 
 export type Side = keyof Sides<unknown>;
-
-export interface PortMapping {
-  readonly published: number;
-  readonly target: number;
-  readonly protocol?: 'tcp' | 'udp';
-}
 
 export interface ServiceRequest {
   readonly name: string;
@@ -35,8 +30,7 @@ export const sides: Readonly<Record<Side, { readonly sandbox: string; readonly n
 /** `ours` is published by a label alone, dockerd has no part in it; `theirs` by dockerd alone. `both` by dockerd's publishing, which both serve. */
 function publishing(side: Side | 'both', ports: readonly PortMapping[]): { Labels: Record<string, string>; Networks?: { Target: string }[]; EndpointSpec?: unknown } {
   if (side === 'routemesh') {
-    const list = ports.map(({ published, target, protocol = 'tcp' }) => `${published}:${target}/${protocol}`).join(',');
-    return { Labels: { 'routemesh.publish': list }, Networks: [{ Target: overlay }] };
+    return { Labels: { 'routemesh.publish': publishLabel(ports) }, Networks: [{ Target: overlay }] };
   }
   const Ports = ports.map(({ published, target, protocol = 'tcp' }) => ({ Protocol: protocol, PublishedPort: published, TargetPort: target, PublishMode: 'ingress' }));
   return { Labels: side === 'dockerd' ? { 'routemesh.enabled': 'false' } : {}, EndpointSpec: { Ports } };
@@ -117,7 +111,7 @@ export async function removeServices(nodes: readonly string[], names: readonly s
       const left = Object.values(await containersOf(name, nodes)).flat();
       if (left.length > 0) throw new Error(`${name} still has ${left.length} containers`);
     }
-  }, 300_000);
+  }, 900_000);
 }
 
 /** Waits until dockerd has taken away its rules of all published ports: it takes them one by one, long after the containers are gone. */
