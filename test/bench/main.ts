@@ -5,13 +5,13 @@ import { removeMeshes, startMeshes } from '../e2e/support/cluster.js';
 import { plotsOf, withTables } from './documentation.js';
 import { bringDown, bringUp, describeMachine, nodesOfLab, type Shape } from './machine.js';
 import { help, readOptions, UsageError, type Options } from './options.js';
-import type { Part, PartContext } from './part.js';
+import type { Part } from './part.js';
 import { convergence } from './parts/convergence.js';
 import { dataPath } from './parts/data-path.js';
 import { publish } from './parts/publish.js';
 import { rest } from './parts/rest.js';
 import { scale } from './parts/scale.js';
-import { emptyReport, merge, type PartName, type Report } from './report.js';
+import { emptyReport, merge, type Figure, type PartName, type Report } from './report.js';
 import { makeOverlay, removeOverlay } from './swarm.js';
 import { terminalLines } from './tables.js';
 import { projectFolder } from '../support/project.js';
@@ -37,7 +37,7 @@ function tell(message: string): void {
   process.stderr.write(`[${String(Math.round((Date.now() - began) / 1000)).padStart(5)}s] ${message}\n`);
 }
 
-/** Each part is written down as soon as it is measured: a failure of the next one costs only that. */
+/** What is measured is written down as soon as it is: a failure of what comes next costs only that. */
 async function measure(options: Options): Promise<Report> {
   let report = emptyReport;
   let up: Shape | null = null;
@@ -54,14 +54,16 @@ async function measure(options: Options): Promise<Report> {
       }
       const nodes = await nodesOfLab();
       if (shape === 'swarm') staged = await setStage(nodes);
-      const context: PartContext = { nodes, rounds: options.rounds, minutes: options.minutes, small: options.small, tell };
+      const machine = await describeMachine(nodes);
       const measuredAt = new Date();
-      const figures = await part(context);
-      report = merge(report, {
-        format: 1,
-        parts: { [name]: { measuredAt: measuredAt.toISOString(), seconds: Math.round((Date.now() - measuredAt.getTime()) / 1000), small: options.small, rounds: options.rounds, machine: await describeMachine(nodes), figures } },
-      });
-      for (const file of [...(options.json === null ? [] : [options.json]), ...(options.docs ? [documented] : [])]) write(file, merge(read(file), report));
+      const keep = (figures: readonly Figure[]): void => {
+        report = merge(report, {
+          format: 1,
+          parts: { [name]: { measuredAt: measuredAt.toISOString(), seconds: Math.round((Date.now() - measuredAt.getTime()) / 1000), small: options.small, rounds: options.rounds, machine, figures } },
+        });
+        for (const file of [...(options.json === null ? [] : [options.json]), ...(options.docs ? [documented] : [])]) write(file, merge(read(file), report));
+      };
+      keep(await part({ nodes, rounds: options.rounds, minutes: options.minutes, small: options.small, tell, keep }));
     }
   } finally {
     if (options.lab !== null && staged.length > 0) await leaveStage(staged);

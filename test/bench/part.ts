@@ -11,6 +11,8 @@ export interface PartContext {
   readonly small: boolean;
   /** Progress, for people who wait. */
   readonly tell: (message: string) => void;
+  /** Writes down the figures that the part has so far: one that takes an hour may yet fail. */
+  readonly keep: (figures: readonly Figure[]) => void;
 }
 
 export type Part = (context: PartContext) => Promise<readonly Figure[]>;

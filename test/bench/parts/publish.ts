@@ -16,6 +16,8 @@ const firstPort = 8000;
 /** From so many ports on a turn of dockerd's takes a quarter of an hour on an emulated machine, half of it for taking its rules away again. */
 const manyPorts = 50;
 const roundsOfMany = 1;
+/** dockerd took over five minutes for 100 ports. */
+const patienceSeconds = 1800;
 
 /** Microseconds since 1970. */
 interface Times {
@@ -45,6 +47,7 @@ export async function publish(context: PartContext): Promise<readonly Figure[]> 
       figure({ ...described, what: '… of it until the task runs' }, ...summaries(times, ({ answered, running }) => seconds(answered, running))),
       figure({ ...described, what: '… and from there on, the mesh' }, ...summaries(times, ({ running, served }) => seconds(running, served))),
     );
+    context.keep(figures);
   }
   return figures;
 }
@@ -52,7 +55,7 @@ export async function publish(context: PartContext): Promise<readonly Figure[]> 
 async function once(nodes: readonly string[], side: Side, count: number): Promise<Times> {
   const ports = Array.from({ length: count }, (_, index) => ({ published: firstPort + index, target: 80 }));
   const addresses = nodes.flatMap((node) => ['--address', addressOf(node)]);
-  const probe = background('client', '/run/lab/bin/probe', ...addresses, '--ports', `${firstPort}-${firstPort + count - 1}`);
+  const probe = background('client', '/run/lab/bin/probe', ...addresses, '--seconds', String(patienceSeconds), '--ports', `${firstPort}-${firstPort + count - 1}`);
   try {
     const answered = await createService(side, { name: service, ports });
     const { stdout, stderr } = await probe.output;
