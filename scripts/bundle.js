@@ -12,7 +12,7 @@ const folder = 'dist/src/cli';
 
 /**
  * What dockerode brings for building images (BuildKit's sessions, with a gRPC and a protobuf of their own) and for Docker over
- * ssh is never called, and would be half of what every controller holds in memory: in its place is an empty module.
+ * ssh is never called, and would be more than half of the code that every controller loads: in its place is an empty module.
  */
 const leavingOut = {
   name: 'leaving out',

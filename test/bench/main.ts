@@ -56,14 +56,15 @@ async function measure(options: Options): Promise<Report> {
       if (shape === 'swarm') staged = await setStage(nodes);
       const machine = await describeMachine(nodes);
       const measuredAt = new Date();
-      const keep = (figures: readonly Figure[]): void => {
+      const figures: Figure[] = [];
+      for await (const some of part({ nodes, rounds: options.rounds, minutes: options.minutes, small: options.small, tell })) {
+        figures.push(...some);
         report = merge(report, {
           format: 1,
           parts: { [name]: { measuredAt: measuredAt.toISOString(), seconds: Math.round((Date.now() - measuredAt.getTime()) / 1000), small: options.small, rounds: options.rounds, machine, figures } },
         });
         for (const file of [...(options.json === null ? [] : [options.json]), ...(options.docs ? [documented] : [])]) write(file, merge(read(file), report));
-      };
-      keep(await part({ nodes, rounds: options.rounds, minutes: options.minutes, small: options.small, tell, keep }));
+      }
     }
   } finally {
     if (options.lab !== null && staged.length > 0) await leaveStage(staged);

@@ -11,11 +11,10 @@ export interface PartContext {
   readonly small: boolean;
   /** Progress, for people who wait. */
   readonly tell: (message: string) => void;
-  /** Writes down the figures that the part has so far: one that takes an hour may yet fail. */
-  readonly keep: (figures: readonly Figure[]) => void;
 }
 
-export type Part = (context: PartContext) => Promise<readonly Figure[]>;
+/** Gives figures as it comes by them: a part that takes an hour may yet fail, and what it gave before is kept. */
+export type Part = (context: PartContext) => AsyncIterable<readonly Figure[]>;
 
 export function referenceOf(name: ReferenceName, summary: Summary): NonNullable<Figure['reference']> {
   return { name, ...summary };

@@ -33,7 +33,7 @@ const patienceMilliseconds = 60_000;
 
 /** Asks once. Rejects with a DockerError that says what to do. */
 export async function dockerSwarmInfo(options: DockerClientOptions, signal: AbortSignal): Promise<SwarmInfo> {
-  // Whoever only reads an answer needs no client, which is a megabyte of modules.
+  // Whoever only reads an answer needs no client, which brings dockerode.
   const { DockerClient } = await import('./client.js');
   return convertSwarmInfo(await new DockerClient({ requestMilliseconds: patienceMilliseconds, ...options }).info(signal));
 }

@@ -27,10 +27,8 @@ const ports: Readonly<Record<Side, number>> = { routemesh: 8080, dockerd: 8180 }
 const nameOf = (side: Side): string => `bench-${side}`;
 const bystanders = (count: number): string[] => Array.from({ length: count }, (_, index) => `bench-beside-${index + 1}`);
 
-export async function convergence(context: PartContext): Promise<readonly Figure[]> {
-  const figures: Figure[] = [];
-  for (const services of context.small ? [1] : [1, 50]) figures.push(...(await withServices(context, services)));
-  return figures;
+export async function* convergence(context: PartContext): AsyncGenerator<readonly Figure[]> {
+  for (const services of context.small ? [1] : [1, 50]) yield await withServices(context, services);
 }
 
 /** Beside the one that is measured, services that dockerd publishes: both meshes serve them. */

@@ -37,13 +37,11 @@ interface Sample {
 /** Host rules for a turn of each side, by node. */
 type HostRules = Readonly<Record<Side, Readonly<Record<string, string>>>>;
 
-export async function dataPath(context: PartContext): Promise<readonly Figure[]> {
+export async function* dataPath(context: PartContext): AsyncGenerator<readonly Figure[]> {
   const { small } = context;
   // One node that tasks are on, and one that is only a way in.
   const nodes = context.nodes.slice(0, 2);
-  const figures: Figure[] = [];
-  for (const ports of small ? [1] : [1, 1000, 5000]) figures.push(...(await withPorts(context, nodes, ports)));
-  return figures;
+  for (const ports of small ? [1] : [1, 1000, 5000]) yield await withPorts(context, nodes, ports);
 }
 
 async function withPorts({ rounds, small, tell }: PartContext, nodes: readonly string[], ports: number): Promise<Figure[]> {

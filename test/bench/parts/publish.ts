@@ -13,7 +13,7 @@ import { alternate } from '../turns.js';
 
 const service = 'bench-publish';
 const firstPort = 8000;
-/** From so many ports on a turn of dockerd's takes a quarter of an hour on an emulated machine, half of it for taking its rules away again. */
+/** From so many ports on a turn of dockerd's takes ten minutes and more on an emulated machine, half of it for taking its rules away again. */
 const manyPorts = 50;
 const roundsOfMany = 1;
 /** dockerd took over five minutes for 100 ports. */
@@ -31,9 +31,7 @@ interface ProbeReport {
   readonly last_us: number;
 }
 
-export async function publish(context: PartContext): Promise<readonly Figure[]> {
-  const { nodes, small, rounds, tell } = context;
-  const figures: Figure[] = [];
+export async function* publish({ nodes, small, rounds, tell }: PartContext): AsyncGenerator<readonly Figure[]> {
   for (const ports of small ? [1] : [1, 10, 50, 100]) {
     const turns = ports < manyPorts ? rounds : Math.min(rounds, roundsOfMany);
     const times = await alternate(turns, async (side, round) => {
@@ -42,14 +40,12 @@ export async function publish(context: PartContext): Promise<readonly Figure[]> 
       return sample;
     });
     const described = { group: ports === 1 ? '1 port' : `${ports} ports`, unit: 's', better: 'lower', at: { ports } } as const;
-    figures.push(
+    yield [
       figure({ ...described, what: 'every port answers on every node' }, ...summaries(times, ({ answered, served }) => seconds(answered, served))),
       figure({ ...described, what: '… of it until the task runs' }, ...summaries(times, ({ answered, running }) => seconds(answered, running))),
       figure({ ...described, what: '… and from there on, the mesh' }, ...summaries(times, ({ running, served }) => seconds(running, served))),
-    );
-    context.keep(figures);
+    ];
   }
-  return figures;
 }
 
 async function once(nodes: readonly string[], side: Side, count: number): Promise<Times> {

@@ -32,7 +32,7 @@ const words: Readonly<Record<keyof Belongings, string>> = {
   namespaces: 'network namespaces',
 };
 
-export async function rest(context: PartContext): Promise<readonly Figure[]> {
+export async function* rest(context: PartContext): AsyncGenerator<readonly Figure[]> {
   const { nodes, small, tell } = context;
   await createService('both', { name: restful, ports: [{ published: 8080, target: 80 }], replicas: nodes.length });
   try {
@@ -40,7 +40,8 @@ export async function rest(context: PartContext): Promise<readonly Figure[]> {
     for (const node of nodes) await served({ 'tcp/8080': nodes.length }, node);
     const idle = await idleFigures(context, small ? 5 : 60);
     tell(`rest: ${idle.filter(({ unit }) => unit === '%').map(({ routemesh }) => `${routemesh.value.toFixed(2)} % of a core`).join(', ')}`);
-    return [...idle, ...(await churn(context))];
+    yield idle;
+    yield await churn(context);
   } finally {
     await removeServices(nodes, [restful]);
   }

@@ -35,10 +35,9 @@ interface Sample {
   readonly floor: Floor;
 }
 
-export async function scale({ small, rounds, tell }: PartContext): Promise<readonly Figure[]> {
+export async function* scale({ small, rounds, tell }: PartContext): AsyncGenerator<readonly Figure[]> {
   const sizes = small ? [{ ports: 10, nodes: 3 }] : [3, 100].flatMap((nodes) => [10, 1000, 10_000].map((ports) => ({ ports, nodes })));
   await makeHost();
-  const figures: Figure[] = [];
   for (const size of sizes) {
     const samples: Sample[] = [];
     for (let round = 1; round <= rounds; round += 1) {
@@ -46,9 +45,8 @@ export async function scale({ small, rounds, tell }: PartContext): Promise<reado
       tell(`scale: ${size.ports} ports, ${size.nodes} nodes, round ${round} of ${rounds}: first sync ${sample.firstSync.seconds.toFixed(2)} s, floor ${sample.floor.seconds.toFixed(2)} s`);
       samples.push(sample);
     }
-    figures.push(...figuresOf(size, samples));
+    yield figuresOf(size, samples);
   }
-  return figures;
 }
 
 /** A host of the lab of its own, without dockerd, whatever else is up. */

@@ -11,9 +11,9 @@ afterEach(() => expectNothingToDo());
 afterAll(() => removeMesh(), 60_000);
 
 describe('a service that changes', () => {
-  beforeAll(() => createService('web', ['--publish', '8080:80', '--env', 'PORT=80,81']), 120_000);
+  beforeAll(() => createService('web', ['--publish', '8080:80', '--env', 'PORT=80,81'], 3), 120_000);
 
-  it.each([3, 0, 2])('scaled to %i is served by exactly its tasks', async (replicas) => {
+  it.each([6, 1, 0, 2])('scaled to %i is served by exactly its tasks', async (replicas) => {
     await shell('h1', `docker service scale --detach web=${replicas} >/dev/null`);
     await tasksRunning('web', replicas);
     await served({ 'tcp/8080': replicas });

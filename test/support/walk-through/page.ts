@@ -2,8 +2,8 @@
  * The commands of the walk-through's pages (docs/walk-through*.md), and what they say that these print. Pure.
  *
  * A fenced block ```console holds commands behind a prompt that says where (`h1 # …` root on a node, `client $ …` the lab's
- * client, `lab $ scripts/lab …` where the lab itself was brought up), each with its output below. A command that ends in a backslash goes on in the next line. Other blocks
- * are not run.
+ * client, `lab $ scripts/lab …` where the lab itself was brought up), each with its output below. A command that ends in a
+ * backslash goes on in the next line. Other blocks are not run.
  */
 
 export interface Step {
