@@ -9,6 +9,11 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { readBounded } from '../read-bounded.js';
 
+// Before toLegacyObject() is called: that loads a half of node:tls which loads the other, and if it comes first, nobody in this
+// process can make a TLS connection any more (lib/internal/crypto/x509.js, lib/_tls_common.js; seen with Node.js 20.20).
+// Imported as it runs: what is bundled would leave out an import of which nothing is used.
+await import('node:tls');
+
 /** The OU of Swarm's certificates (swarmkit ca/config.go). */
 export const relayRoles = ['swarm-manager', 'swarm-worker'] as const;
 export type RelayRole = (typeof relayRoles)[number];
