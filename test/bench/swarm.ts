@@ -114,14 +114,22 @@ export async function removeServices(nodes: readonly string[], names: readonly s
   }, 900_000);
 }
 
-/** Waits until dockerd has taken away its rules of all published ports: it takes them one by one, long after the containers are gone. */
+/** dockerd's rules of published ports, one for each port in each place: the host's first, then the sandbox's. */
+const dockerdRules: Readonly<Record<string, string>> = {
+  'the host': 'iptables -t nat -S DOCKER-INGRESS',
+  'ingress_sbox': 'nsenter --net=/run/docker/netns/ingress_sbox iptables -t mangle -S PREROUTING',
+};
+
+/** Waits until dockerd has so many ports' rules: it makes and takes them one by one, long after the containers are there or gone. */
 export async function dockerdPublishes(nodes: readonly string[], count: number): Promise<void> {
   await eventually(async () => {
     for (const node of nodes) {
-      const found = Number(await shell(node, "iptables -t nat -S DOCKER-INGRESS | grep -c -e --dport || true"));
-      if (found !== count) throw new Error(`dockerd publishes ${found} ports on ${node}, expected ${count}`);
+      for (const [place, list] of Object.entries(dockerdRules)) {
+        const found = Number(await shell(node, `${list} | grep -c -e --dport || true`));
+        if (found !== count) throw new Error(`dockerd publishes ${found} ports in ${place} of ${node}, expected ${count}`);
+      }
     }
-  }, 600_000);
+  }, 900_000);
 }
 
 /** Its tasks do nothing but be on the overlay of every node, as a task of something else mostly is, and as dockerd's ingress network always is. */
