@@ -12,7 +12,7 @@ const typescript = {
 };
 
 const patience = '<rootDir>/test/support/patience.ts';
-const setup = { unit: [], kernel: [patience], e2e: [patience, '<rootDir>/test/e2e/support/second-chance.ts'] };
+const setup = { unit: [patience], kernel: [patience], e2e: [patience, '<rootDir>/test/e2e/support/second-chance.ts'] };
 
 const layer = (displayName) => ({
   ...typescript,

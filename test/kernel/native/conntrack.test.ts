@@ -1,12 +1,10 @@
 /** Connection tracking's events and entries of a real kernel, beside the conntrack tool's word. */
 import { createServer, type Server } from 'node:net';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as native from '../../../native/index.js';
 import { discard, eventually, freshNamespace, tool } from './laboratory.js';
 
 // An emulated machine with busy neighbours is a hundred times slower than this one.
-jest.setTimeout(120_000);
-
 let namespace: native.NetworkNamespace;
 let server: Server;
 

@@ -2,14 +2,12 @@
 
 import { execFileSync } from 'node:child_process';
 
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
 import * as native from '../../../native/index.js';
 import { discard, eventually, freshNamespace, tool } from './laboratory.js';
 
 // An emulated machine with busy neighbours is a hundred times slower than this one.
-jest.setTimeout(120_000);
-
 describe('IPVS', () => {
   let namespace: native.NetworkNamespace;
   let ipvs: native.Ipvs;

@@ -1,6 +1,6 @@
 /** Links, addresses, neighbours and forwarding entries against iproute2: what we write, it prints; what it writes, we read. */
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import type { NetworkNamespace } from '../../../native/netns.js';
 import * as native from '../../../native/index.js';
@@ -8,8 +8,6 @@ import { batch, discard, eventually, freshNamespace, json, tool } from './labora
 import { discardTwoNamespaces, indexOf, makeTwoNamespaces, type TwoNamespaces } from './two-namespaces.js';
 
 // An emulated machine with busy neighbours is a hundred times slower than this one.
-jest.setTimeout(120_000);
-
 let namespaces: TwoNamespaces;
 let near: NetworkNamespace;
 let far: NetworkNamespace;

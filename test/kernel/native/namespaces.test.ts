@@ -3,14 +3,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import * as native from '../../../native/index.js';
 import { discard, eventually, freshNamespace, tool } from './laboratory.js';
 
 // An emulated machine with busy neighbours is a hundred times slower than this one.
-jest.setTimeout(120_000);
-
 let namespace: native.NetworkNamespace;
 
 beforeAll(async () => {

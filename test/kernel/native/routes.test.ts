@@ -1,6 +1,6 @@
 /** Routes and rules, also many at once, against iproute2: what we write, it prints; what it writes, we read. */
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { NetlinkError } from '../../../native/netlink/errors.js';
 import type { NetworkNamespace } from '../../../native/netns.js';
@@ -9,8 +9,6 @@ import { batch, json, tool } from './laboratory.js';
 import { discardTwoNamespaces, makeTwoNamespaces, type TwoNamespaces } from './two-namespaces.js';
 
 // An emulated machine with busy neighbours is a hundred times slower than this one.
-jest.setTimeout(120_000);
-
 let namespaces: TwoNamespaces;
 let near: NetworkNamespace;
 let kernel: native.RouteNetlink;

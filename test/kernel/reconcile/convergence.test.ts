@@ -1,5 +1,5 @@
 /** The plan of a small node on a real kernel: built, kept, repaired, taken away. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import type { Change } from '../../../src/kernel/change.js';
 import { cleanup } from '../../../src/kernel/cleanup.js';
@@ -10,8 +10,6 @@ import { answers, Bed, dumps, furnish, hasIpvs, host, ip, names, sh, smallCluste
 
 const [task1, task2] = taskNamespaces;
 // An emulated machine starts ten programs a second.
-jest.setTimeout(120_000);
-
 describe('a node is programmed as planned', () => {
   let bed: Bed;
   let engine: Engine;

@@ -1,14 +1,12 @@
 /** What the plan must know of the node before it is made: tasks' namespaces, ports that others hold. */
 import { spawn, type ChildProcess } from 'node:child_process';
 
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 import { cleanup } from '../../../src/kernel/cleanup.js';
 import type { Engine } from '../../../src/kernel/engine.js';
 import { TaskNamespaceError } from '../../../src/kernel/task-namespace.js';
 import { Bed, furnish, hasNft, host, ip, sh, taskNamespaces, told } from './bed.js';
-
-jest.setTimeout(120_000);
 
 let bed: Bed;
 let engine: Engine;

@@ -1,5 +1,5 @@
 /** The fabric between nodes on a real kernel: three hosts on one wire, and packets that really go from one to another. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { cleanup } from '../../../src/kernel/cleanup.js';
 import { isRepair } from '../../../src/kernel/repair.js';
@@ -7,8 +7,6 @@ import { ip, sh, told } from './bed.js';
 import { clientAddress, connectFrom, counted, serveIn, takeAway, threeOnOneWire, twoNodes, wire, type Node, type Program } from './three-nodes.js';
 
 // An emulated machine starts ten programs a second.
-jest.setTimeout(120_000);
-
 let nodes: readonly Node[] = [];
 let h1: Node;
 let h2: Node;

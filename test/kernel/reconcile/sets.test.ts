@@ -1,5 +1,5 @@
 /** The same small node with sets in place of rules: built, kept, repaired, switched, taken away; and packets pass. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { cleanup } from '../../../src/kernel/cleanup.js';
 import type { Change } from '../../../src/kernel/change.js';
@@ -9,8 +9,6 @@ import { plan as planOf } from '../../../src/plan/plan.js';
 import type { NodePlan } from '../../../src/plan/node-plan.js';
 import { cluster, contextFor, port, service, task } from '../../unit/plan/fixtures.js';
 import { Bed, hasIpvs, host, names, sh, smallCluster, taskNamespaces, told, withoutIpvs } from './bed.js';
-
-jest.setTimeout(120_000);
 
 describe('a node whose rules ask sets', () => {
   let bed: Bed;

@@ -1,7 +1,7 @@
 /** UDP over a whole node: each datagram for itself, and flows whose task is gone. Needs a kernel with IPVS: the lab's (docs/lab.md). */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import type { UdpScheduling } from '../../../src/cluster/policy.js';
 import type { Engine } from '../../../src/kernel/engine.js';
@@ -9,8 +9,6 @@ import { cluster, port, service, task } from '../../unit/plan/fixtures.js';
 import { Bed, host, sh, taskNamespaces, told } from './bed.js';
 
 // An emulated machine starts ten programs a second.
-jest.setTimeout(120_000);
-
 /** Answers every datagram with its own address. */
 const server = `import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -1,12 +1,10 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { readLabels } from '../../../src/cluster/labels.js';
 import { defaultPortPolicy } from '../../../src/cluster/policy.js';
 import { policyOfPort, problemsOfOverrides, problemsOfUdp } from '../../../src/cluster/policy-grammar/service-policy.js';
 
 // Properties are tried hundreds of times: a busy machine is slow, not wrong.
-jest.setTimeout(60_000);
-
 const served = { enabled: true, publish: [], network: null, policy: defaultPortPolicy, overrides: [], problems: [] };
 
 describe('labels that are right', () => {

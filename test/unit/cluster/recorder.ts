@@ -30,7 +30,7 @@ export class Recorder implements ClusterListener, LocalTasksListener {
 
   /** Resolves once `times` entries hold the words. */
   async until(words: string, times = 1): Promise<void> {
-    const limit = Date.now() + 20_000;
+    const limit = Date.now() + 60_000;
     while (this.count(words) < times) {
       if (Date.now() > limit) throw new Error(`Expected "${words}" ${times} times, got:\n${this.log.join('\n')}`);
       await new Promise<void>((resolve) => {

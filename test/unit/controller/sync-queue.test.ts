@@ -78,7 +78,7 @@ describe('hints of one kind', () => {
     queue.requestWithin(60_000, 'echo of our own change', 'kernel');
     queue.requestWithin(20, 'somebody flushed a chain', 'kernel');
     queue.requestWithin(60_000, 'another echo', 'kernel');
-    while (reasons.length === 0 && performance.now() - asked < 5_000) await settle();
+    while (reasons.length === 0 && performance.now() - asked < 60_000) await settle();
     expect(reasons).toEqual(['somebody flushed a chain']);
     await finish();
     await queue.close();

@@ -124,7 +124,7 @@ describe('the page’s server', () => {
     const { socket, first } = await openStream();
     let text = first;
     socket.on('data', (data) => { text += String(data); });
-    for (let tries = 0; tries < 100 && !text.includes('event: figures'); tries += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let tries = 0; tries < 1_000 && !text.includes('event: figures'); tries += 1) await new Promise((resolve) => setTimeout(resolve, 50));
     expect(text).toMatch(/content-type: text\/event-stream/i);
     expect([...text.matchAll(/^event: (\w+)$/gm)].map(([, name]) => name)).toEqual(['snapshot', 'events', 'figures']);
     expect(JSON.parse(/^event: snapshot\ndata: (.*)$/m.exec(text)?.[1] ?? '')).toMatchObject({ node: { name: 'h1' } });

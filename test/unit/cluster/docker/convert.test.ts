@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { convertCluster } from '../../../../src/cluster/docker/convert.js';
 import type { RawCluster } from '../../../../src/cluster/docker/raw.js';
@@ -6,8 +6,6 @@ import { defaultPortPolicy } from '../../../../src/cluster/policy.js';
 import { alpha, back, beta, clusterJson, front, ingress, networkJson, nodeJson, serviceJson, taskJson, tcp8080 } from './swarm-json.js';
 
 // Properties are tried hundreds of times: a busy machine is slow, not wrong.
-jest.setTimeout(60_000);
-
 const stateOf = (parts: Partial<RawCluster>) => convertCluster(clusterJson(parts)).state;
 const conditionsOf = (parts: Partial<RawCluster>) => stateOf(parts).conditions.map(({ reason, message }) => `${reason}: ${message}`);
 

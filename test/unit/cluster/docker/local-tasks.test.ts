@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dockerLocalTasks, localTaskOf } from '../../../../src/cluster/docker/local-tasks.js';
 import type { Recorder } from '../recorder.js';
@@ -9,8 +9,6 @@ const one = 'c1c1';
 const two = 'c2c2';
 
 // Real sockets, files and timers: a busy machine is slow, not wrong.
-jest.setTimeout(30_000);
-
 let bed: DockerBed;
 let dockerd: FakeDockerd;
 let recorder: Recorder;

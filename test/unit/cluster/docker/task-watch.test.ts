@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,8 +13,6 @@ import { FakeTaskWatch, running, shutdown, type WatchedTask } from './fake-task-
 import { clusterJson, ingress, serviceJson, taskJson, tcp8080 } from './swarm-json.js';
 
 // Real sockets and certificates: a busy machine is slow, not wrong.
-jest.setTimeout(30_000);
-
 /** So slow that only what is told makes the source look again. */
 const intervals = { fast: 600_000, slow: 600_000, blind: 600_000, hot: 0, resync: 600_000 };
 const first: WatchedTask = { id: 't1', version: 900, service: 'webid', node: 'alphaid', slot: 1, state: running, desired: running, network: ingress.id, address: '10.0.0.8/24' };

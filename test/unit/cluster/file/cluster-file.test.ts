@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { ClusterFileError, parseClusterFile } from '../../../../src/cluster/file/cluster-file.js';
@@ -6,8 +6,6 @@ import { isNamespace, namespacePath } from '../../../../src/cluster/file/namespa
 import { defaultPortPolicy } from '../../../../src/cluster/policy.js';
 
 // Properties are tried hundreds of times: a busy machine is slow, not wrong.
-jest.setTimeout(60_000);
-
 const parse = (text: string) => parseClusterFile(text, 'cluster.yaml');
 const good = `
 nodes: { alpha: 192.168.56.11 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { mkdtemp, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,8 +18,6 @@ services:
 `;
 
 // Real sockets, files and timers: a busy machine is slow, not wrong.
-jest.setTimeout(30_000);
-
 let folder: string;
 let path: string;
 let recorder: Recorder;

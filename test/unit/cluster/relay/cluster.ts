@@ -75,7 +75,7 @@ export async function freePort(): Promise<number> {
 
 /** Resolves once the condition holds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const limit = Date.now() + 15_000;
+  const limit = Date.now() + 60_000;
   while (!condition()) {
     if (Date.now() > limit) throw new Error(`Expected ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,8 +19,6 @@ import { web } from '../relay/states.js';
 import { SwarmFolder } from '../relay/swarm-folder.js';
 
 // Real sockets, TLS and files: a busy machine is slow, not wrong.
-jest.setTimeout(30_000);
-
 /** What `docker info` says of the node `own`; the other manager is `m1`, whose relay a test runs. */
 interface Part {
   readonly role: 'manager' | 'worker';
@@ -98,7 +96,7 @@ function follow(role: 'manager' | 'worker'): void {
         credentials: () => credentials.current,
         events: log.events,
         onlyAvailable,
-        patience: { silence: 1_000, listing: 5_000 },
+        patience: { silence: 30_000, listing: 30_000 },
         backoff: new Backoff({ firstMilliseconds: 20, limitMilliseconds: 100 }),
       }),
     credentials,
@@ -132,7 +130,7 @@ async function followAsWorker(): Promise<void> {
 /** The state that this node's own relay serves to a worker; null while nobody listens. */
 async function served(): Promise<number | null> {
   const relay = relaySource({ managers: () => [{ nodeId: 'own', host: '127.0.0.1', port }], credentials: () => credentialsOf('betaid', 'swarm-worker'), events: log.events });
-  return relay.read(AbortSignal.timeout(5_000)).then(({ tasks }) => tasks.length, () => null);
+  return relay.read(AbortSignal.timeout(30_000)).then(({ tasks }) => tasks.length, () => null);
 }
 
 async function untilServed(expected: number | null): Promise<void> {
