@@ -36,8 +36,11 @@ async function withServices({ nodes, rounds, small, tell }: PartContext, service
   const beside = bystanders(services - 1);
   const measured = (['routemesh', 'dockerd'] as const).map(nameOf);
   try {
-    for (const [index, name] of beside.entries()) await createService('both', { name, ports: [{ published: 9000 + index, target: 80 }] });
-    for (const name of beside) await runningTasks('dockerd', name, 1);
+    // One after the other: many at once keep an emulated Swarm from its heartbeats, its nodes count as down, and all begins anew.
+    for (const [index, name] of beside.entries()) {
+      await createService('both', { name, ports: [{ published: 9000 + index, target: 80 }] });
+      await runningTasks('dockerd', name, 1);
+    }
     await dockerdPublishes(nodes, beside.length);
     if (beside.length > 0) tell(`convergence: ${beside.length} other services run`);
     for (const side of ['routemesh', 'dockerd'] as const) {
