@@ -45,6 +45,7 @@ export const taskSchema = z.strictObject({
   nodeId: id,
   identity: z.strictObject({ address, prefixLength: z.int().min(1).max(32) }),
   weight: z.int().min(0).max(65535),
+  starting: z.exactOptional(z.literal(true)),
   namespace: z.string().max(4095).regex(/^[^\p{Cc}]+$/u).exactOptional(),
 }) satisfies z.ZodType<Task>;
 

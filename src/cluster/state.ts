@@ -56,7 +56,7 @@ export interface Identity {
   readonly prefixLength: number;
 }
 
-/** One backend. A task that takes no connections at all (dead, not started, node down) is not in the state. */
+/** One backend. A task that takes no connections at all (dead, not begun, node down) is not in the state. */
 export interface Task {
   readonly id: string;
   /** What people call it: `web.1`, `web.<node>` for a global service. */
@@ -66,6 +66,8 @@ export interface Task {
   readonly identity: Identity;
   /** 0: drained (running, but no longer desired). 1 and more: its share of new connections. */
   readonly weight: number;
+  /** Weight 0: it is about to run. The way to it can be laid, so that only its real server is left to be added once it does. */
+  readonly starting?: true;
   /** File source only: the task's network namespace, a name under /run/netns or an absolute path. Docker's are found on the task's own node. */
   readonly namespace?: string;
 }

@@ -4,7 +4,8 @@
  *
  * INVARIANTS
  * - Tasks that were there when the controller began are taken for reached: a restart holds nothing back.
- * - A task that does not answer is waited for so long and no longer: it may be told to ignore echo requests.
+ * - One that is about to run is asked already: most have answered when they do.
+ * - A task that runs and does not answer is waited for so long and no longer: it may be told to ignore echo requests.
  * - Those that are reached together are told of once: each telling makes a plan, and hundreds may come at a time.
  */
 import { performance } from 'node:perf_hooks';
@@ -52,10 +53,10 @@ export class Arrivals {
     const own = state.nodes.find(({ id }) => id === this.options.nodeId);
     this.router = own === undefined ? null : routerAddress(own.address);
     const isRemote = (task: Task | undefined): boolean => task !== undefined && task.nodeId !== this.options.nodeId;
-    const known = this.known ?? state.tasks;
+    const known = this.known ?? state.tasks.filter(({ starting }) => starting !== true);
     const { removed, added } = changesBetween(known, state.tasks);
     for (const { id } of removed) if (!isRemote(findById(state.tasks, id))) this.waiting.delete(id);
-    for (const task of added) if (isRemote(task) && !isRemote(findById(known, task.id))) this.waiting.set(task.id, { task, since: this.now() });
+    for (const task of added) if (isRemote(task) && (!isRemote(findById(known, task.id)) || this.waiting.has(task.id))) this.waiting.set(task.id, { task, since: this.now() });
     this.known = state.tasks;
     this.schedule();
   }
@@ -78,7 +79,7 @@ export class Arrivals {
     this.timer = undefined;
     const began = this.now();
     for (const { task, since } of [...this.waiting.values()]) {
-      if (this.now() - since > patienceMilliseconds) {
+      if (task.starting !== true && this.now() - since > patienceMilliseconds) {
         this.options.events.normal('TaskSilent', { kind: 'task', name: task.name }, `${task.identity.address} does not answer echo requests; it gets connections all the same`);
         this.arrived(task);
         continue;

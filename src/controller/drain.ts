@@ -92,11 +92,12 @@ export class DrainKeeper {
     const { removed, added } = changesBetween(previous?.tasks ?? [], state.tasks);
     // With a service that comes, tasks may begin to drain that were there before it.
     for (const task of previous?.services === state.services ? added : state.tasks) {
-      const service = task.weight === 0 ? findById(state.services, task.serviceId) : undefined;
+      const service = task.weight === 0 && task.starting !== true ? findById(state.services, task.serviceId) : undefined;
       if (service !== undefined) this.start(task, service, facts.now);
     }
     for (const task of removed) {
-      if (findById(state.tasks, task.id) !== undefined || !facts.isAlive(task)) continue;
+      // One that never ran has no connections.
+      if (task.starting === true || findById(state.tasks, task.id) !== undefined || !facts.isAlive(task)) continue;
       const service = findById(state.services, task.serviceId) ?? findById(previous?.services ?? [], task.serviceId);
       if (service !== undefined) this.start(task, service, facts.now);
     }

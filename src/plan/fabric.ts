@@ -183,12 +183,12 @@ function probes(router: Ipv4Address, peers: readonly Peer[]): RuleWords[] {
 }
 
 function admissionsOf(port: PlannedPort, nodeId: string, hasPeers: boolean): RuleWords[] {
-  return port.backends.flatMap((backend) => {
-    if (backend.nodeId !== nodeId) return [rules.admit(fabricSandboxDevice, backend.address, fabricPeerDevice, port.protocol, backend.port)];
-    const device = fabricTaskDevice(backend.taskId);
+  return port.endpoints.flatMap((endpoint) => {
+    if (endpoint.nodeId !== nodeId) return [rules.admit(fabricSandboxDevice, endpoint.address, fabricPeerDevice, port.protocol, endpoint.port)];
+    const device = fabricTaskDevice(endpoint.taskId);
     return [
-      rules.admit(fabricSandboxDevice, backend.address, device, port.protocol, backend.port),
-      ...(hasPeers ? [rules.admitFromPeer(fabricPeerDevice, backend.address, device, port.protocol, backend.port, numberMask)] : []),
+      rules.admit(fabricSandboxDevice, endpoint.address, device, port.protocol, endpoint.port),
+      ...(hasPeers ? [rules.admitFromPeer(fabricPeerDevice, endpoint.address, device, port.protocol, endpoint.port, numberMask)] : []),
     ];
   });
 }

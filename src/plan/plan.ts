@@ -59,7 +59,7 @@ export class Planner {
         planFabric(memory, context, node, { local, remote, bySets: matchesBySets(context, accepting.length) }, peers, firsts),
         ...planTasks(memory, context, local, targets),
       ],
-      ports: memory.map('served', ports, [], ({ spec: _, onePacket: __, ...served }): ServedPort => served),
+      ports: memory.map('served', ports, [], ({ spec: _, onePacket: __, endpoints: ___, ...served }): ServedPort => served),
       conditions: memory.join('conditions', state.conditions, collisions, conditions, placeholderConditions(memory, context, accepting), setConditions(memory, context, accepting.length), taskConditions(memory, state, context)),
     };
   }

@@ -6,7 +6,7 @@ import { isSameList } from '../sharing.js';
 import type { PlanContext } from './context.js';
 import { fwmarkOf, portKey, type PortKey } from './fwmark.js';
 import type { PlanMemory } from './memory.js';
-import type { ServedPort } from './node-plan.js';
+import type { Backend, ServedPort } from './node-plan.js';
 import { decideOnePacket } from './one-packet.js';
 import type { Peer } from './peers.js';
 import type { TaskPort } from './task.js';
@@ -18,6 +18,8 @@ export interface PlannedPort extends ServedPort {
   readonly spec: PublishedPort;
   /** Each datagram is scheduled for itself; false where it was not asked for, or can't be done. */
   readonly onePacket: boolean;
+  /** All that packets may be brought to: the backends, and tasks that are about to become some. */
+  readonly endpoints: readonly Backend[];
 }
 
 export interface PlannedPorts {
@@ -140,6 +142,8 @@ function byPrecedence(one: Claim, other: Claim): number {
 }
 
 function plannedPort({ service, port, fwmark, delivered }: Claim, takers: readonly Task[]): PlannedPort {
+  const backendOf = (task: Task): Backend => ({ taskId: task.id, taskName: task.name, nodeId: task.nodeId, address: task.identity.address, port: delivered, weight: task.weight });
+  const endpoints = takers.map(backendOf);
   return {
     spec: port,
     onePacket: false,
@@ -149,7 +153,8 @@ function plannedPort({ service, port, fwmark, delivered }: Claim, takers: readon
     accepting: service.removed !== true,
     serviceId: service.id,
     serviceName: service.name,
-    backends: takers.map((task) => ({ taskId: task.id, taskName: task.name, nodeId: task.nodeId, address: task.identity.address, port: delivered, weight: task.weight })),
+    endpoints,
+    backends: takers.some(({ starting }) => starting === true) ? endpoints.filter((_, index) => takers[index]?.starting !== true) : endpoints,
   };
 }
 

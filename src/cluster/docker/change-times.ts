@@ -23,7 +23,9 @@ function taskTimes(before: ClusterState, after: ClusterState, { tasks }: RawClus
   const raw = byId(tasks, changed);
   return [...changed].map(([id, [then, now]]) => {
     const task = raw.get(id);
-    const weightChanged = then !== undefined && now !== undefined;
+    // Nobody waits for what is only prepared.
+    if (now?.starting === true || (then?.starting === true && now === undefined)) return null;
+    const weightChanged = then !== undefined && now !== undefined && then.starting !== true;
     // Who came or went has another status since then. Who must take no more has the status that he had: only Swarm's
     // record of him is new.
     return task === undefined || (now === undefined && textOf(task, 'Status', 'State') === 'running')

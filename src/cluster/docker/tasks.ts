@@ -11,6 +11,12 @@ export interface ServiceOfTask {
   readonly rule: IdentityRule;
 }
 
+/**
+ * The states in which a task has its place and its addresses and is about to run. Its container's namespace comes before
+ * `running` does: Swarm says that only once the container has started, and is healthy where it can tell.
+ */
+const statesBefore: ReadonlySet<string> = new Set(['ready', 'starting']);
+
 /** Null task without a note: it takes no connections and nobody need hear of it. */
 export function convertTask(
   raw: RawObject,
@@ -18,14 +24,17 @@ export function convertTask(
   nodes: ReadonlyMap<string, ClusterNode>,
   known: NetworksById,
 ): { task: Task | null; note?: Note } {
-  if (textOf(raw, 'Status', 'State') !== 'running') return { task: null };
+  const state = textOf(raw, 'Status', 'State') ?? '';
+  const desired = textOf(raw, 'DesiredState');
+  const isStarting = statesBefore.has(state) && (desired === 'running' || desired === 'ready');
+  if (state !== 'running' && !isStarting) return { task: null };
   const id = idOf(raw, 'ID');
   const node = nodes.get(textOf(raw, 'NodeID') ?? '');
   if (id === null || node === undefined) return { task: null, note: `a task of ${service.name} without a usable ID or node is skipped` };
   if (!node.ready) return { task: null };
 
   const identity = identityOf(raw, service.rule, known);
-  if (identity === null) return { task: null, note: `task ${id} of ${service.name} has no address on the service's network, so it is not served` };
+  if (identity === null) return isStarting ? { task: null } : { task: null, note: `task ${id} of ${service.name} has no address on the service's network, so it is not served` };
   return {
     task: {
       id,
@@ -33,7 +42,8 @@ export function convertTask(
       serviceId: service.id,
       nodeId: node.id,
       identity,
-      weight: textOf(raw, 'DesiredState') === 'running' ? 1 : 0,
+      weight: desired === 'running' && !isStarting ? 1 : 0,
+      ...(isStarting ? { starting: true } : {}),
     },
   };
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ClusterState } from '../../../src/cluster/state.js';
 import { Arrivals } from '../../../src/controller/arrivals.js';
 import { silentEvents } from '../../../src/event.js';
@@ -89,6 +89,39 @@ it('one that ignores echo requests gets connections in the end, and one that goe
   expect(arrivals.unreached()).toEqual(new Set([there.id]));
   arrivals.follow(state());
   expect(arrivals.unreached()).toEqual(new Set());
+});
+
+describe('one that is about to run', () => {
+  const starting = { ...there, weight: 0, starting: true } as const;
+
+  it('is asked already, so that it gets connections as soon as it runs', () => {
+    arrivals.follow(state());
+    arrivals.follow(state(starting));
+    answers = true;
+    arrivals.ask();
+    arrivals.follow(state(there));
+    expect(arrivals.unreached()).toEqual(new Set());
+  });
+
+  it('is waited for from when it runs: it may take minutes until then', () => {
+    arrivals.follow(state());
+    arrivals.follow(state(starting));
+    now = 60_000;
+    arrivals.ask();
+    expect(arrivals.unreached()).toEqual(new Set([there.id]));
+    arrivals.follow(state(there));
+    now = 80_000;
+    arrivals.ask();
+    expect(arrivals.unreached()).toEqual(new Set([there.id]));
+    now = 91_000;
+    arrivals.ask();
+    expect(arrivals.unreached()).toEqual(new Set());
+  });
+
+  it('when the controller began is not taken for reached: its node may not have laid the cable', () => {
+    arrivals.follow(state(starting));
+    expect(arrivals.unreached()).toEqual(new Set([there.id]));
+  });
 });
 
 it('those that are reached together are told of once: a hundred tasks are no hundred plans', async () => {

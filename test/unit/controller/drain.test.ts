@@ -32,6 +32,14 @@ function at(now: number, state: ClusterState): [string, number][] {
 const withoutOne = cluster({ services: [web], tasks: [two] });
 const oneAtZero = cluster({ services: [web], tasks: [{ ...one, weight: 0 }, two] });
 
+it('a task that is about to run, or never did, is not told to drain', () => {
+  const starting = cluster({ services: [web], tasks: [{ ...one, weight: 0, starting: true }, two] });
+  at(0, withoutOne);
+  at(100, starting);
+  at(200, withoutOne);
+  expect(told).toEqual([]);
+});
+
 describe('a task that the cluster no longer wants', () => {
   it('keeps its connections at weight 0 until none is left', () => {
     at(0, both);

@@ -23,8 +23,8 @@ interface World {
 }
 
 /** Identities are unique in the cluster, also those of a task that comes back with another one. */
-const aTask = fc.record({ name: fc.constantFrom(...names), slot: fc.integer({ min: 1, max: 4 }), on: onNode, weight: fc.constantFrom(0, 1, 1, 7), host: fc.integer({ min: 1, max: 3 }) }).map(
-  ({ name, slot, on, weight, host }): Task => task(name, slot, { nodeId: on, weight, identity: { address: `10.0.${names.indexOf(name)}.${10 * slot + host}`, prefixLength: 16 } }),
+const aTask = fc.record({ name: fc.constantFrom(...names), slot: fc.integer({ min: 1, max: 4 }), on: onNode, weight: fc.constantFrom(0, 1, 1, 7, 'starting' as const), host: fc.integer({ min: 1, max: 3 }) }).map(
+  ({ name, slot, on, weight, host }): Task => task(name, slot, { nodeId: on, ...(weight === 'starting' ? { weight: 0, starting: true } : { weight }), identity: { address: `10.0.${names.indexOf(name)}.${10 * slot + host}`, prefixLength: 16 } }),
 );
 const aService = fc
   .record({

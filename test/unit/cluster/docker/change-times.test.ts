@@ -29,6 +29,13 @@ it('a task that has ended is measured from its end, and one that Docker has forg
   expect(changeTimes(before, after, raw(rawTask(one.id, 'running', 1, 1)))).toEqual([]);
 });
 
+it('a task that is about to run is not measured before it does: nobody waits for it', () => {
+  const starting = cluster({ services: [web], tasks: [one, { ...two, weight: 0, starting: true }] });
+  expect(changeTimes(before, starting, raw(rawTask(two.id, 'starting', 5, 6)))).toEqual([]);
+  expect(changeTimes(starting, cluster({ services: [web], tasks: [one, two] }), raw(rawTask(two.id, 'running', 10, 12)))).toEqual([at(10)]);
+  expect(changeTimes(starting, before, raw(rawTask(two.id, 'failed', 10, 12)))).toEqual([]);
+});
+
 it('a service is measured from its change', () => {
   const after = cluster({ services: [service('web', [port(8081, 80)])], tasks: [one] });
   expect(changeTimes(before, after, raw(rawTask(one.id, 'running', 1, 1)))).toEqual([at(30)]);

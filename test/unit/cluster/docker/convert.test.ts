@@ -75,16 +75,22 @@ describe('which tasks take connections', () => {
       nodes,
       services: [serviceJson('webid', { ports: [tcp8080] })],
       tasks: [taskJson('t1', { service: 'webid', node: 'betaid', slot: 1, attachments: [[ingress, '10.0.0.8/24']], ...task })],
-    }).tasks.map(({ name, weight }) => [name, weight]);
+    }).tasks.map(({ name, weight, starting }) => [name, weight, ...(starting === true ? ['starting'] : [])]);
 
   test('running and wanted: yes', () => expect(served({})).toEqual([['web.1', 1]]));
   test.each(['shutdown', 'remove', 'complete'])('running but desired %s: drained, so that its connections live on', (desired) =>
     expect(served({ desired })).toEqual([['web.1', 0]]),
   );
-  test.each(['new', 'pending', 'assigned', 'accepted', 'preparing', 'ready', 'starting', 'complete', 'shutdown', 'failed', 'rejected', 'remove', 'orphaned'])(
+  test.each(['new', 'pending', 'assigned', 'accepted', 'preparing', 'complete', 'shutdown', 'failed', 'rejected', 'remove', 'orphaned'])(
     '%s: no, for a connection to it would be lost',
     (state) => expect(served({ state })).toEqual([]),
   );
+  test.each(['ready', 'starting'])('%s: no, but the way to it can be laid, so that its first connection need not wait for that', (state) => {
+    expect(served({ state })).toEqual([['web.1', 0, 'starting']]);
+    expect(served({ state, desired: 'ready' })).toEqual([['web.1', 0, 'starting']]);
+    expect(served({ state, desired: 'shutdown' })).toEqual([]);
+    expect(served({ state, attachments: [] })).toEqual([]);
+  });
   test('on a node that is down: no', () => expect(served({}, [alpha, nodeJson('betaid', 'beta', '192.168.56.12', { state: 'down' })])).toEqual([]));
   test.each(['ready', 'unknown', 'disconnected'])('on a node that the managers call %s: yes, it may well live', (state) =>
     expect(served({}, [alpha, nodeJson('betaid', 'beta', '192.168.56.12', { state })])).toEqual([['web.1', 1]]),
