@@ -64,9 +64,9 @@ export interface Task {
   readonly serviceId: string;
   readonly nodeId: string;
   readonly identity: Identity;
-  /** 0: drained (running, but no longer desired). 1 and more: its share of new connections. */
+  /** 0: drained (running, but no longer desired), or not yet running (`starting`). 1 and more: its share of new connections. */
   readonly weight: number;
-  /** Weight 0: it is about to run. The way to it can be laid, so that only its real server is left to be added once it does. */
+  /** It is about to run, and has weight 0. The way to it can be laid, so that only its real server is left to be added once it does. */
   readonly starting?: true;
   /** File source only: the task's network namespace, a name under /run/netns or an absolute path. Docker's are found on the task's own node. */
   readonly namespace?: string;

@@ -144,6 +144,7 @@ function byPrecedence(one: Claim, other: Claim): number {
 function plannedPort({ service, port, fwmark, delivered }: Claim, takers: readonly Task[]): PlannedPort {
   const backendOf = (task: Task): Backend => ({ taskId: task.id, taskName: task.name, nodeId: task.nodeId, address: task.identity.address, port: delivered, weight: task.weight });
   const endpoints = takers.map(backendOf);
+  const serving = takers.filter(({ starting }) => starting !== true);
   return {
     spec: port,
     onePacket: false,
@@ -154,7 +155,7 @@ function plannedPort({ service, port, fwmark, delivered }: Claim, takers: readon
     serviceId: service.id,
     serviceName: service.name,
     endpoints,
-    backends: takers.some(({ starting }) => starting === true) ? endpoints.filter((_, index) => takers[index]?.starting !== true) : endpoints,
+    backends: serving.length === takers.length ? endpoints : serving.map(backendOf),
   };
 }
 

@@ -4,7 +4,6 @@ import { readLabels } from '../../../src/cluster/labels.js';
 import { defaultPortPolicy } from '../../../src/cluster/policy.js';
 import { policyOfPort, problemsOfOverrides, problemsOfUdp } from '../../../src/cluster/policy-grammar/service-policy.js';
 
-// Properties are tried hundreds of times: a busy machine is slow, not wrong.
 const served = { enabled: true, publish: [], network: null, policy: defaultPortPolicy, overrides: [], problems: [] };
 
 describe('labels that are right', () => {

@@ -5,7 +5,6 @@ import type { RawCluster } from '../../../../src/cluster/docker/raw.js';
 import { defaultPortPolicy } from '../../../../src/cluster/policy.js';
 import { alpha, back, beta, clusterJson, front, ingress, networkJson, nodeJson, serviceJson, taskJson, tcp8080 } from './swarm-json.js';
 
-// Properties are tried hundreds of times: a busy machine is slow, not wrong.
 const stateOf = (parts: Partial<RawCluster>) => convertCluster(clusterJson(parts)).state;
 const conditionsOf = (parts: Partial<RawCluster>) => stateOf(parts).conditions.map(({ reason, message }) => `${reason}: ${message}`);
 

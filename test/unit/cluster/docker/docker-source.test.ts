@@ -11,7 +11,6 @@ import { clusterJson, ingress, serviceJson, taskJson, tcp8080 } from './swarm-js
 /** So slow that only events and gaps make the source look again. */
 const never: PollIntervals = { fast: 600_000, slow: 600_000, blind: 600_000, hot: 0, resync: 600_000 };
 
-// Real sockets, files and timers: a busy machine is slow, not wrong.
 let bed: DockerBed;
 let dockerd: FakeDockerd;
 let recorder: Recorder;

@@ -2,7 +2,6 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { LineSplitter, LineTooLongError } from '../../../../src/cluster/docker/lines.js';
 
-// Properties are tried hundreds of times: a busy machine is slow, not wrong.
 test('however the stream is cut, in a line or in a character, the events are the same', () => {
   const line = fc.string({ unit: 'grapheme' }).map((text) => text.replace(/[\r\n]/g, ' '));
   fc.assert(

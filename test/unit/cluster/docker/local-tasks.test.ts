@@ -8,7 +8,6 @@ import type { FakeDockerd } from './fake-dockerd.js';
 const one = 'c1c1';
 const two = 'c2c2';
 
-// Real sockets, files and timers: a busy machine is slow, not wrong.
 let bed: DockerBed;
 let dockerd: FakeDockerd;
 let recorder: Recorder;

@@ -12,7 +12,6 @@ import { FakeDockerd } from './fake-dockerd.js';
 import { FakeTaskWatch, running, shutdown, type WatchedTask } from './fake-task-watch.js';
 import { clusterJson, ingress, serviceJson, taskJson, tcp8080 } from './swarm-json.js';
 
-// Real sockets and certificates: a busy machine is slow, not wrong.
 /** So slow that only what is told makes the source look again. */
 const intervals = { fast: 600_000, slow: 600_000, blind: 600_000, hot: 0, resync: 600_000 };
 const first: WatchedTask = { id: 't1', version: 900, service: 'webid', node: 'alphaid', slot: 1, state: running, desired: running, network: ingress.id, address: '10.0.0.8/24' };

@@ -5,7 +5,6 @@ import { ClusterFileError, parseClusterFile } from '../../../../src/cluster/file
 import { isNamespace, namespacePath } from '../../../../src/cluster/file/namespace.js';
 import { defaultPortPolicy } from '../../../../src/cluster/policy.js';
 
-// Properties are tried hundreds of times: a busy machine is slow, not wrong.
 const parse = (text: string) => parseClusterFile(text, 'cluster.yaml');
 const good = `
 nodes: { alpha: 192.168.56.11 }

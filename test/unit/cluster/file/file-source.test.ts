@@ -17,7 +17,6 @@ services:
       - { node: beta, address: 10.9.0.3/24, namespace: web2 }
 `;
 
-// Real sockets, files and timers: a busy machine is slow, not wrong.
 let folder: string;
 let path: string;
 let recorder: Recorder;

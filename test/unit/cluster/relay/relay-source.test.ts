@@ -9,7 +9,6 @@ import { Recorder } from '../recorder.js';
 import { credentialsOf, freePort, KeptLog, TestManager, until } from './cluster.js';
 import { web } from './states.js';
 
-// Real sockets and TLS: a busy machine is slow, not wrong.
 let first: TestManager;
 let second: TestManager;
 let recorder: Recorder;

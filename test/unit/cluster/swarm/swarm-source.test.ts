@@ -18,7 +18,6 @@ import { authority, credentialsOf, freePort, KeptLog, TestManager, until } from 
 import { web } from '../relay/states.js';
 import { SwarmFolder } from '../relay/swarm-folder.js';
 
-// Real sockets, TLS and files: a busy machine is slow, not wrong.
 /** What `docker info` says of the node `own`; the other manager is `m1`, whose relay a test runs. */
 interface Part {
   readonly role: 'manager' | 'worker';
