@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { addressOf, askEach, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, routerOf, running, startMeshes, urlOf } from '../support/cluster.js';
+import { addressOf, askEach, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, routerOf, running, setUpWithin, startMeshes, urlOf } from '../support/cluster.js';
 import { eventually, on, shell } from '../support/lab.js';
 import { clientAddress, expectNothingToDo } from '../support/mesh.js';
 import { updateService } from '../support/swarm.js';
@@ -9,16 +9,13 @@ const notOnH3 = ['--mode', 'global', '--constraint', 'node.hostname!=h3'] as con
 let web: string[];
 
 beforeAll(async () => {
-  await create('web', ...notOnH3, '--publish', '8080:80', '--publish', '8081:80/udp');
-  await create('theirs', ...notOnH3, '--publish', '8180:80', '--label', 'routemesh.enabled=false');
-  await create('one', '--publish', '8090:80', '--constraint', 'node.hostname==h2');
+  web = await create('web', { h1: 1, h2: 1, h3: 0 }, ...notOnH3, '--publish', '8080:80', '--publish', '8081:80/udp');
+  await create('theirs', { h1: 1, h2: 1, h3: 0 }, ...notOnH3, '--publish', '8180:80', '--label', 'routemesh.enabled=false');
+  await create('one', { h1: 0, h2: 1, h3: 0 }, '--publish', '8090:80', '--constraint', 'node.hostname==h2');
   await startMeshes();
-  web = await running('web', { h1: 1, h2: 1, h3: 0 });
-  await running('one', { h1: 0, h2: 1, h3: 0 });
-  await running('theirs', { h1: 1, h2: 1, h3: 0 });
   await offered('tcp/8080', 2);
   await offered('tcp/8090', 1);
-}, 400_000);
+}, setUpWithin);
 
 afterAll(async () => {
   await on('h1')('docker', 'node', 'update', '--availability', 'active', 'h2');
@@ -94,7 +91,7 @@ P`);
     web = await running('web', { h1: 1, h2: 1, h3: 0 });
     await offered('tcp/8080', 2);
     expect((await askEach(8080, 4)).map(servers)).toEqual(nodes.map(() => web));
-  }, 240_000);
+  }, 600_000);
 
   it('nothing is left to do on any node', () => everywhere((node) => expectNothingToDo(node)), 60_000);
 });

@@ -1,20 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { askEach, cable, containersOf, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, swarmReady } from '../support/cluster.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { askEach, cable, containersOf, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, setUpWithin, startMeshes, swarmReady } from '../support/cluster.js';
 import { askDocker } from '../support/docker.js';
 import { eventually, lab, shell } from '../support/lab.js';
 import type { LoadReport } from '../support/load.js';
 import { startMesh, status } from '../support/mesh.js';
+import { updateCompleted, updateService } from '../support/swarm.js';
 import { servers } from '../support/traffic.js';
 import { both, bothUnderLoad, createBoth, ours, theirs } from '../support/two-meshes.js';
 
 const three = { h1: 1, h2: 1, h3: 1 };
 
 beforeAll(async () => {
-  await createBoth('--replicas', '3', '--replicas-max-per-node', '2');
+  await createBoth(three, '--replicas', '3', '--replicas-max-per-node', '2');
   await startMeshes();
-  await both((name) => running(name, three));
   await offered('tcp/8080', 3);
-}, 400_000);
+}, setUpWithin);
 
 afterAll(async () => {
   await everywhere((node) => cable(node, 'plug'));
@@ -23,26 +23,44 @@ afterAll(async () => {
   await removeMeshes();
 }, 300_000);
 
+/** A second try meets what the first has left: a cable that is pulled, and tasks that Swarm has moved and does not move back. */
+async function oneOnEachNode(): Promise<void> {
+  await everywhere((node) => cable(node, 'plug'));
+  await swarmReady(3);
+  await both(async (name) => {
+    if (Object.values(await containersOf(name)).some(({ length }) => length !== 1)) {
+      await updateService(name, '--force');
+      await updateCompleted(name);
+    }
+    await running(name, three);
+  });
+  await offered('tcp/8080', 3);
+}
+
 describe('a node whose cable is pulled under load', () => {
-  it('gets no new connection from the others after a second, when dockerd still sends to it', async () => {
-    await eventually(async () => { await both((name) => containersOf(name).then((found) => { if (Object.values(found).some((ids) => ids.length === 0)) throw new Error(`${name} is not on every node`); })); });
-    let cutAt = 0;
-    const [our, their] = await bothUnderLoad(['h1', 'h2'], async () => {
-      cutAt = Number((await lab(['vm', 'sh', '-c', 'date +%s%3N; ip link set under-h3 down'])).trim());
-      await everywhere((node) => eventually(async () => expect((await status(node)).peers.find(({ name }) => name === 'h3')?.state).toBe('dead')), ['h1', 'h2']);
-      // As long as dockerd goes on sending to the dead node: until Swarm itself calls it down.
-      await eventually(async () => {
-        const found = await askDocker<readonly { readonly Description: { readonly Hostname: string }; readonly Status: { readonly State: string } }[]>('h1', '/nodes');
-        expect(found.map(({ Description: { Hostname: name }, Status: { State: state } }) => `${name} ${state}`)).toContain('h3 down');
-      }, 90_000);
-    }, { timeout: 1_000, streams: 0 });
-    const lastBegun = ({ failures }: LoadReport) => Math.max(0, ...failures.map(({ unix_ms: at }) => at - 1_000 - cutAt));
-    console.info(`last failing connection began after the cut: routemesh ${lastBegun(our)} ms, dockerd ${lastBegun(their)} ms`);
-    expect(lastBegun(our)).toBeLessThanOrEqual(Math.max(1_000, lastBegun(their)));
-    expect(our.requests.failed).toBeLessThanOrEqual(their.requests.failed);
-    // The others serve its tasks' successors or their own; nobody is sent to it.
-    expect((await askEach(ours.port, 6, ['h1', 'h2'])).every((answers) => answers.length === 6)).toBe(true);
-  }, 240_000);
+  describe('and had a task, as the others', () => {
+    beforeEach(oneOnEachNode, setUpWithin);
+
+    it('gets no new connection from the others after a second, when dockerd still sends to it', async () => {
+      let cutAt = 0;
+      const [our, their] = await bothUnderLoad(['h1', 'h2'], async () => {
+        cutAt = Number((await lab(['vm', 'sh', '-c', 'date +%s%3N; ip link set under-h3 down'])).trim());
+        await everywhere((node) => eventually(async () => expect((await status(node)).peers.find(({ name }) => name === 'h3')?.state).toBe('dead')), ['h1', 'h2']);
+        // As long as dockerd goes on sending to the dead node: until Swarm itself calls it down.
+        await eventually(async () => {
+          const found = await askDocker<readonly { readonly Description: { readonly Hostname: string }; readonly Status: { readonly State: string } }[]>('h1', '/nodes');
+          expect(found.map(({ Description: { Hostname: name }, Status: { State: state } }) => `${name} ${state}`)).toContain('h3 down');
+        }, 90_000);
+      }, { timeout: 1_000, streams: 0 });
+      // A dead node does not take a connection: who was connected and waited was served by a living one, which the emulator held up.
+      const lastBegun = ({ failures }: LoadReport) => Math.max(0, ...failures.filter(({ stage }) => stage === 'connect').map(({ unix_ms: at }) => at - 1_000 - cutAt));
+      console.info(`last failing connection began after the cut: routemesh ${lastBegun(our)} ms, dockerd ${lastBegun(their)} ms`);
+      expect(lastBegun(our)).toBeLessThanOrEqual(Math.max(1_000, lastBegun(their)));
+      expect(our.requests.failed).toBeLessThanOrEqual(their.requests.failed);
+      // The others serve its tasks' successors or their own; nobody is sent to it.
+      expect((await askEach(ours.port, 6, ['h1', 'h2'])).every((answers) => answers.length === 6)).toBe(true);
+    }, 240_000);
+  });
 
   it('serves the tasks of its own meanwhile, and says that it is the one cut off', async () => {
     const own = Object.values(await containersOf(ours.name, ['h3'])).flat();

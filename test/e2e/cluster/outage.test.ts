@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { addressOf, askEach, cable, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, startWebEverywhere, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
+import { addressOf, askEach, cable, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, setUpWithin, startWebEverywhere, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
 import { attempt, eventually, lab, on, shell } from '../support/lab.js';
 import { losses, nothingLost, underLoad } from '../support/load.js';
 import { expectNothingToDo, loseMesh, removeMesh, startMesh, status } from '../support/mesh.js';
@@ -12,7 +12,7 @@ const relayFromH3 = 'INPUT -p tcp --dport 4798 -s 192.168.56.13 -j DROP';
 
 beforeAll(async () => {
   web = await startWebEverywhere();
-}, 400_000);
+}, setUpWithin);
 
 afterAll(async () => {
   await shell('h1', 'pkill -CONT dockerd || true');
@@ -111,8 +111,7 @@ describe('a worker whose relay is cut while services change', () => {
   it('has caught up when it is back, and nothing stale is left on any node', async () => {
     const block = (action: '-I' | '-D') => shell('h1', `iptables ${action} ${relayFromH3}`);
     await block('-I');
-    await create('later', '--mode', 'global', '--publish', '8090:80');
-    await running('later', { h1: 1, h2: 1, h3: 1 });
+    await create('later', { h1: 1, h2: 1, h3: 1 }, '--mode', 'global', '--publish', '8090:80');
     await offered('tcp/8090', 3, ['h1', 'h2']);
     await on('h1')('docker', 'service', 'update', '--detach', '--no-resolve-image', '--force', 'web');
     await eventually(async () => expect((await status('h3')).source.available).toBe(false));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Authority, type Signed } from '../../support/certificates.js';
-import { addressOf, askEach, everywhere, nodes, removeEverywhere, removeMeshes, startWebEverywhere, swarmReady } from '../support/cluster.js';
+import { addressOf, askEach, everywhere, nodes, removeEverywhere, removeMeshes, setUpWithin, startWebEverywhere, swarmReady } from '../support/cluster.js';
 import { attempt, eventually, lab, on, shell } from '../support/lab.js';
 import { startMesh, status, stopMesh } from '../support/mesh.js';
 import { servers } from '../support/traffic.js';
@@ -22,7 +22,7 @@ beforeAll(async () => {
   workerId = (await on('h2')('docker', 'info', '--format', '{{.Swarm.NodeID}}')).trim();
   await lab(['power', 'h4', 'boot']);
   await on('h4')('docker', 'swarm', 'init', '--advertise-addr', addressOf('h4'));
-}, 400_000);
+}, setUpWithin);
 
 afterAll(async () => {
   await attempt(['power', 'h4', 'kill']);

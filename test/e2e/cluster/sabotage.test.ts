@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { addressOf, everywhere, nodes, removeEverywhere, removeMeshes, routerOf, startWebEverywhere, urlOf } from '../support/cluster.js';
+import { addressOf, everywhere, nodes, removeEverywhere, removeMeshes, routerOf, setUpWithin, startWebEverywhere, urlOf } from '../support/cluster.js';
 import { attempt, eventually, lab, on, shell } from '../support/lab.js';
 import { losses, nothingLost, underLoad } from '../support/load.js';
 import { clientAddress, expectNothingToDo, status } from '../support/mesh.js';
@@ -9,7 +9,7 @@ let web: string[];
 
 beforeAll(async () => {
   web = await startWebEverywhere();
-}, 400_000);
+}, setUpWithin);
 
 afterAll(async () => {
   await removeEverywhere('web');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { create, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, urlOf } from '../support/cluster.js';
+import { create, nodes, offered, removeEverywhere, removeMeshes, setUpWithin, startMeshes, urlOf } from '../support/cluster.js';
 import { attempt, eventually, on } from '../support/lab.js';
 import { load, losses, nothingLost } from '../support/load.js';
 import { status } from '../support/mesh.js';
@@ -7,11 +7,10 @@ import { ask, clients } from '../support/traffic.js';
 
 /** Its only tasks are on h2 and h3: what comes to h1 travels through another node's fabric. */
 beforeAll(async () => {
-  await create('web', '--mode', 'global', '--constraint', 'node.role==worker', '--publish', '8080:80');
+  await create('web', { h1: 0, h2: 1, h3: 1 }, '--mode', 'global', '--constraint', 'node.role==worker', '--publish', '8080:80');
   await startMeshes();
-  await running('web', { h1: 0, h2: 1, h3: 1 });
   await offered('tcp/8080', 2);
-}, 300_000);
+}, setUpWithin);
 
 afterAll(async () => {
   await removeEverywhere('web');

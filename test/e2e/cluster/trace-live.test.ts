@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { create, nodes, offered, removeEverywhere, removeMeshes, running, startMeshes, urlOf } from '../support/cluster.js';
+import { create, nodes, offered, removeEverywhere, removeMeshes, setUpWithin, startMeshes, urlOf } from '../support/cluster.js';
 import { clientAddress, realServers } from '../support/mesh.js';
 import { follow, request } from '../support/trace-live.js';
 
 beforeAll(async () => {
-  await create('web', '--replicas', '1', '--constraint', 'node.hostname==h2', '--publish', '8080:80');
+  await create('web', { h2: 1 }, '--replicas', '1', '--constraint', 'node.hostname==h2', '--publish', '8080:80');
   await startMeshes();
-  await running('web', { h2: 1 });
   await offered('tcp/8080', 1);
-}, 240_000);
+}, setUpWithin);
 
 afterAll(async () => {
   await removeEverywhere('web');

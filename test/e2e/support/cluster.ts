@@ -1,11 +1,14 @@
 /** Several nodes at once: the lab of `scripts/lab up --nodes 3`, h1 its manager. */
 import { askDocker, containersOn } from './docker.js';
-import { eventually, lab, on } from './lab.js';
+import { eventually, lab, on, tasksWithin } from './lab.js';
 import { removeMesh, startMesh, status } from './mesh.js';
 import { image, removeServices } from './swarm.js';
 import { ask, type Answer } from './traffic.js';
 
 export const nodes = ['h1', 'h2', 'h3'] as const;
+
+/** When to give up setting up services and meshes on all of them, in milliseconds. */
+export const setUpWithin = 900_000;
 
 /** A node's own address on the underlay. */
 export const addressOf = (node: string): string => `192.168.56.${10 + Number(node.slice(1))}`;
@@ -28,16 +31,19 @@ export async function removeMeshes(which: readonly string[] = nodes): Promise<vo
   await everywhere((node) => removeMesh(node), which);
 }
 
-/** Creates a service without waiting. Say its mode and place in the options. */
-export async function create(name: string, ...options: readonly string[]): Promise<void> {
+/**
+ * Creates a service, waits until it runs so many containers on each node, and gives their host names. One after the other,
+ * services need less of an emulated machine than all at once. Say mode and place in the options.
+ */
+export async function create(name: string, perNode: Readonly<Record<string, number>>, ...options: readonly string[]): Promise<string[]> {
   await on('h1')('docker', 'service', 'create', '--detach', '--no-resolve-image', '--name', name, ...options, image);
+  return running(name, perNode);
 }
 
 /** The service `web` with one task on each node, offered on tcp/8080 by every node's mesh; gives its tasks' host names. */
 export async function startWebEverywhere(): Promise<string[]> {
-  await create('web', '--mode', 'global', '--publish', '8080:80', '--update-parallelism', '0');
+  const web = await create('web', { h1: 1, h2: 1, h3: 1 }, '--mode', 'global', '--publish', '8080:80', '--update-parallelism', '0');
   await startMeshes();
-  const web = await running('web', { h1: 1, h2: 1, h3: 1 });
   await offered('tcp/8080', 3);
   return web;
 }
@@ -55,7 +61,7 @@ export async function running(name: string, perNode: Readonly<Record<string, num
     const counts = Object.fromEntries(Object.entries(containers).map(([node, ids]) => [node, ids.length]));
     if (JSON.stringify(counts) !== JSON.stringify(perNode)) throw new Error(`${name} runs ${JSON.stringify(counts)}, expected ${JSON.stringify(perNode)}`);
     return Object.values(containers).flat().sort();
-  }, 120_000);
+  }, tasksWithin);
 }
 
 /** Removes services, and waits for their containers on every node. */

@@ -1,6 +1,6 @@
 /** Real services on the lab's Swarm. Every one that a test makes is named in its file and removed at its end. */
 import { askDocker, containersOn } from './docker.js';
-import { eventually, on, shell } from './lab.js';
+import { eventually, on, shell, tasksWithin } from './lab.js';
 
 const manager = on('h1');
 
@@ -22,7 +22,7 @@ export async function updateCompleted(name: string): Promise<void> {
     const { UpdateStatus: status } = await askDocker<{ readonly UpdateStatus?: { readonly State?: string } }>('h1', `/services/${name}`);
     const state = status?.State;
     if (state !== 'completed') throw new Error(`the update of ${name} is ${state}`);
-  }, 240_000);
+  }, tasksWithin);
 }
 
 /** Waits until exactly so many tasks run and no other is on its way up or down. */
@@ -35,7 +35,7 @@ export async function tasksRunning(name: string, count: number): Promise<void> {
     if (running !== count || containers.length !== count) {
       throw new Error(`${name}: expected ${count} running tasks, have ${running} in ${containers.length} containers: ${states.join(', ')}`);
     }
-  }, 120_000);
+  }, tasksWithin);
 }
 
 /** Removes services and waits until their containers are gone. */

@@ -7,10 +7,10 @@ export const theirs = { name: 'theirs', port: 8180 };
 
 export const both = <T>(work: (name: string) => Promise<T>): Promise<[T, T]> => Promise.all([work(ours.name), work(theirs.name)]);
 
-/** The same options for both, but for what makes theirs dockerd's. */
-export async function createBoth(...options: readonly string[]): Promise<void> {
-  await create(ours.name, '--publish', `${ours.port}:80`, ...options);
-  await create(theirs.name, '--publish', `${theirs.port}:80`, '--label', 'routemesh.enabled=false', ...options);
+/** Runs both, with the same options but for what makes theirs dockerd's. */
+export async function createBoth(perNode: Readonly<Record<string, number>>, ...options: readonly string[]): Promise<void> {
+  await create(ours.name, perNode, '--publish', `${ours.port}:80`, ...options);
+  await create(theirs.name, perNode, '--publish', `${theirs.port}:80`, '--label', 'routemesh.enabled=false', ...options);
 }
 
 /** The same load on both while some work goes on; both reports, ours first, which the run's output tells side by side. */
