@@ -11,9 +11,10 @@ afterEach(() => expectNothingToDo());
 afterAll(() => removeMesh(), 60_000);
 
 describe('a service that changes', () => {
-  beforeAll(() => createService('web', ['--publish', '8080:80', '--env', 'PORT=80,81'], 3), 120_000);
+  // An update that replaces all tasks at once is over soonest, and takes from the mesh all that it had.
+  beforeAll(() => createService('web', ['--publish', '8080:80', '--env', 'PORT=80,81', '--update-parallelism', '0', '--update-monitor', '1s'], 2), 400_000);
 
-  it.each([6, 1, 0, 2])('scaled to %i is served by exactly its tasks', async (replicas) => {
+  it.each([4, 1, 0, 2])('scaled to %i is served by exactly its tasks', async (replicas) => {
     await shell('h1', `docker service scale --detach web=${replicas} >/dev/null`);
     await tasksRunning('web', replicas);
     await served({ 'tcp/8080': replicas });
@@ -24,7 +25,7 @@ describe('a service that changes', () => {
       await expect(ask('client', url(8080))).rejects.toThrow();
     }
     await eventually(async () => expect(await realServers()).toHaveLength(replicas));
-  }, 180_000);
+  }, 400_000);
 
   it('answers a port that is added, and not one that is removed', async () => {
     await updateService('web', '--publish-add', '8081:81', '--publish-add', '8080:80/udp');
@@ -42,11 +43,11 @@ describe('a service that changes', () => {
   }, 400_000);
 
   it('stands beside a second one without mixing their tasks', async () => {
-    await createService('other', ['--publish', '9000:9000', '--env', 'PORT=9000'], 2);
-    await served({ 'tcp/8081': 2, 'udp/8080': 2, 'tcp/9000': 2 });
+    await createService('other', ['--publish', '9000:9000', '--env', 'PORT=9000'], 1);
+    await served({ 'tcp/8081': 2, 'udp/8080': 2, 'tcp/9000': 1 });
     expect(servers(await ask('client', url(9000), 4))).toEqual(await hostNames('other'));
     expect(servers(await ask('client', url(8081), 4))).toEqual(await hostNames('web'));
-  }, 180_000);
+  }, 400_000);
 
   it('leaves nothing behind when it is removed', async () => {
     await removeServices('web', 'other');

@@ -17,7 +17,7 @@ async function everything(pid: string): Promise<string> {
   );
 }
 
-beforeAll(() => createService('web', ['--publish', '8080:80'], 2), 120_000);
+beforeAll(() => createService('web', ['--publish', '8080:80'], 2), 400_000);
 afterAll(() => removeServices('web'), 60_000);
 
 it('leaves the host and the tasks as they were before the first run, and dockerd answers again', async () => {

@@ -67,7 +67,7 @@ beforeAll(async () => {
   await createService('labelled', ['--network', 'back', '--label', 'routemesh.publish=8300:80']);
   await startMesh();
   await served({ 'tcp/8080': 3, 'tcp/8081': 3, 'tcp/8090': 1, 'tcp/8300': 1 });
-}, 300_000);
+}, 400_000);
 
 afterAll(async () => {
   await removeServices('web', 'left', 'chosen', 'labelled');

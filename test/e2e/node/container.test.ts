@@ -22,7 +22,7 @@ beforeAll(async () => {
   await h1('docker', 'run', '--detach', '--name', 'routemesh', ...flags, ...programs, image);
   await eventually(async () => expect((await status()).programmed).toBe(true));
   await served({ 'tcp/8080': 2 });
-}, 240_000);
+}, 400_000);
 
 afterAll(async () => {
   await shell('h1', 'docker rm --force routemesh; routemesh cleanup; docker volume rm --force state; docker image rm --force routemesh');

@@ -19,7 +19,7 @@ beforeAll(async () => {
   // The worst case: root in the attacker's namespace has flushed dockerd's own rules there, which would stop most of this,
   // and has a route to the victim by our cable for whatever source it likes.
   await shell('h1', `nsenter -n -t ${attacker} bash -c 'iptables -F OUTPUT; iptables -F INPUT; ip route add ${victim}/32 via 169.254.1.1 dev mesh0 onlink'`);
-}, 240_000);
+}, 400_000);
 
 afterAll(async () => {
   await removeServices('attacker', 'victim');

@@ -15,7 +15,7 @@ beforeAll(async () => {
   await createService(theirs.name, ['--publish', '8180:80', '--label', 'routemesh.enabled=false', ...polite], 2);
   await startMesh();
   await served({ 'tcp/8080': 2 });
-}, 240_000);
+}, 400_000);
 
 afterAll(async () => {
   await removeServices(ours.name, theirs.name);

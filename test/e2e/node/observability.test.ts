@@ -43,7 +43,7 @@ beforeAll(async () => {
   await createService('web', ['--publish', '8080:80'], 2);
   await startMesh('h1', '--metrics', metricsAddress);
   await served({ 'tcp/8080': 2 });
-}, 180_000);
+}, 400_000);
 afterAll(async () => {
   await removeServices('web', 'refused');
   await removeMesh();

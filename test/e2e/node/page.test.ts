@@ -34,7 +34,7 @@ describe('the page of a real node', () => {
     await served({ 'tcp/8080': 3 });
     url = (await lab(['forward', 'h1', '8090'])).trim();
     watched = await openPage(browser, url);
-  }, 300_000);
+  }, 400_000);
 
   afterAll(async () => {
     await removeServices('web');

@@ -22,7 +22,7 @@ beforeAll(async () => {
   // IPVS tells nobody of its changes: they are seen at the next full look.
   await startMesh('h1', '--resync', '3s');
   await served({ 'tcp/8080': 2 });
-}, 240_000);
+}, 400_000);
 
 afterAll(async () => {
   await removeMesh();

@@ -6,7 +6,7 @@ import { endOf, trace } from '../support/trace.js';
 
 beforeAll(async () => {
   await createService('web', ['--publish', '8080:80', '--publish', '8053:80/udp'], 2);
-}, 240_000);
+}, 400_000);
 
 afterAll(async () => {
   await removeServices('web');

@@ -16,7 +16,7 @@ beforeAll(async () => {
   await createService('web', ['--publish', '8080:80'], 1);
   await startMesh();
   await served({ 'tcp/8080': 1 });
-}, 240_000);
+}, 400_000);
 
 afterAll(async () => {
   await removeServices('web');

@@ -11,7 +11,7 @@ beforeAll(async () => {
   await createService('web', ['--publish', '8080:80', '--publish', '8053:80/udp'], 2);
   await startMesh();
   await served({ 'tcp/8080': 2, 'udp/8053': 2 });
-}, 240_000);
+}, 400_000);
 
 afterAll(async () => {
   await removeServices('web');

@@ -7,7 +7,7 @@ import { ask, servers } from '../support/traffic.js';
 const h1 = on('h1');
 const webAnswers = async () => servers(await ask('client', `http://${nodeAddress}:8080`, 4));
 
-beforeAll(() => createService('web', ['--publish', '8080:80'], 2), 120_000);
+beforeAll(() => createService('web', ['--publish', '8080:80'], 2), 400_000);
 afterAll(async () => {
   await removeServices('web', 'stranger');
   await removeMesh();
@@ -30,7 +30,7 @@ describe('labels of a stranger', () => {
     await startMesh();
     await createService('stranger', ['--publish', '8090:80', ...garbage.flatMap(([, key, value]) => ['--label', `${key}=${value}`])]);
     await served({ 'tcp/8080': 2, 'tcp/8090': 1 });
-  }, 180_000);
+  }, 400_000);
   afterAll(() => removeServices('stranger'), 60_000);
 
   it.each(garbage)('with %s become a condition of their service', async (_name, key) => {

@@ -14,7 +14,7 @@ beforeAll(async () => {
   await createService('web', ['--network', 'backends', '--label', 'routemesh.publish=8080:80,8080:80/udp,9100-9102:9100-9102', '--env', 'PORT=80,9100-9102'], 2);
   await startMesh();
   await served({ 'tcp/8080': 2, 'tcp/9100': 2, 'tcp/9101': 2, 'tcp/9102': 2, 'udp/8080': 2 });
-}, 240_000);
+}, 400_000);
 
 afterAll(async () => {
   await removeServices('web', 'lost');
