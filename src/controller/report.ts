@@ -68,6 +68,7 @@ const unservedReasons: ReadonlySet<ConditionReason> = new Set<ConditionReason>([
   'NoIdentityNetwork',
   'TaskUnreachable',
   'SyncFailed',
+  'CutOff',
 ]);
 
 export function isUnserved(condition: Condition): boolean {

@@ -69,6 +69,11 @@ Controller
     expect(text).toContain('\n  PortConflict service dns\n    udp/53 is not taken: systemd-resolved (pid 7) listens there\n');
   });
 
+  it('does not call a node healthy that reaches no other: the tasks of the others are not served there', () => {
+    const cutOff: Condition = { reason: 'CutOff', object: { kind: 'node', id: 'n1', name: 'node1' }, message: 'no peer answers over the fabric' };
+    expect(render(statusReport({ conditions: [cutOff] }))).toMatch(/^NOT ALL SERVED: /);
+  });
+
   it('still calls a node healthy when only a label was bad, but shows the condition', () => {
     const text = render(statusReport({ conditions: [{ ...conflict, reason: 'BadPolicy' }] }));
     expect(text).toMatch(/^HEALTHY: .*; 1 condition below to look at\n/);

@@ -77,6 +77,7 @@ describe('what the page draws', () => {
     ['a change was refused', { programmed: false, lastSync: { at: '', durationMilliseconds: 1, reason: 'resync', changes: 0, failures: ['sandbox: add route: refused'] } }, 'unhealthy'],
     ['a port is another program’s', { conditions: [{ reason: 'PortConflict', object: { kind: 'service', id: 's2', name: 'api' }, message: 'nginx listens on tcp/80' }] }, 'unhealthy'],
     ['a peer is silent', { conditions: [{ reason: 'PeerUnreachable', object: { kind: 'node', id: 'n2', name: 'node2' }, message: 'it does not answer' }] }, 'attention'],
+    ['no peer answers', { conditions: [{ reason: 'CutOff', object: { kind: 'node', id: 'n1', name: 'node1' }, message: 'no peer answers' }] }, 'unhealthy'],
     ['Docker does not answer', { source: { description: 'docker', available: false, since: '', error: 'ECONNREFUSED' } }, 'attention'],
   ])('says how it is, and why, when %s', (_when, report, level) => {
     const { health, troubles } = view(report);
