@@ -54,6 +54,10 @@ as_root() {
   fi
 }
 
+# For what a step works on: removes it when the step ends, however it ends; what was moved away by then stays.
+# shellcheck disable=SC2064 # the path of now is meant
+remove_at_end() { trap "rm -rf '$1'" EXIT; }
+
 # The first 12 digits of a hash over the words and files given on stdin.
 short_hash() { sha256sum | cut -c1-12; }
 

@@ -53,6 +53,7 @@ make_packages_image() {
 build_packages_image() {
   local image=$1 new megabytes files
   new=$(mktemp "$CACHE/work-packages.XXXXXX")
+  remove_at_end "$new"
   megabytes=$(du -sm --apparent-size "$PROJECT/node_modules" | cut -f1)
   files=$(find "$PROJECT/node_modules" | wc -l)
   # Many small files: each takes a block of 4 KiB and an inode.
@@ -76,9 +77,9 @@ make_node_image() {
 build_node_image() {
   local node=$1 image=$2 work
   work=$(mktemp -d "$CACHE/work-node.XXXXXX")
+  remove_at_end "$work"
   install -D -m 755 "$node" "$work/tree/bin/node"
   mke2fs -q -t ext4 -O '^has_journal' -m 0 -d "$work/tree" "$work/image" \
     "$(($(stat -c %s "$work/tree/bin/node") * 110 / 100 / 1048576 + 16))M"
   mv "$work/image" "$image"
-  rm -rf "$work"
 }

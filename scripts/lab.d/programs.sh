@@ -30,6 +30,7 @@ need_compiler() {
 build_programs() {
   local folder=$1 work source
   work=$(mktemp -d "$CACHE/work-programs.XXXXXX")
+  remove_at_end "$work"
   for source in "${PROGRAM_SOURCES[@]}"; do
     cc -O2 -Wall -Wextra -static -o "$work/$(basename "$source" .c)" "$source"
   done

@@ -75,7 +75,7 @@ export function isUnserved(condition: Condition): boolean {
   return unservedReasons.has(condition.reason);
 }
 
-/** Everything that is asked of this node is in its kernel. */
+/** Everything that is asked of this node is in its kernel, and nothing keeps it from being served. */
 export function isHealthy(report: Pick<StatusReport, 'programmed' | 'conditions'>): boolean {
   return report.programmed && !report.conditions.some(isUnserved);
 }

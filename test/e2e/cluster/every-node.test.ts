@@ -6,11 +6,12 @@ import { updateService } from '../support/swarm.js';
 import { ask, askByUdp, clients, servers } from '../support/traffic.js';
 
 const notOnH3 = ['--mode', 'global', '--constraint', 'node.hostname!=h3'] as const;
+const onH1AndH2 = { h1: 1, h2: 1, h3: 0 };
 let web: string[];
 
 beforeAll(async () => {
-  web = await create('web', { h1: 1, h2: 1, h3: 0 }, ...notOnH3, '--publish', '8080:80', '--publish', '8081:80/udp');
-  await create('theirs', { h1: 1, h2: 1, h3: 0 }, ...notOnH3, '--publish', '8180:80', '--label', 'routemesh.enabled=false');
+  web = await create('web', onH1AndH2, ...notOnH3, '--publish', '8080:80', '--publish', '8081:80/udp');
+  await create('theirs', onH1AndH2, ...notOnH3, '--publish', '8180:80', '--label', 'routemesh.enabled=false');
   await create('one', { h1: 0, h2: 1, h3: 0 }, '--publish', '8090:80', '--constraint', 'node.hostname==h2');
   await startMeshes();
   await offered('tcp/8080', 2);
@@ -88,7 +89,7 @@ P`);
     await offered('tcp/8080', 1);
     expect((await askEach(8080, 3)).map(servers)).toEqual(nodes.map(() => left));
     await on('h1')('docker', 'node', 'update', '--availability', 'active', 'h2');
-    web = await running('web', { h1: 1, h2: 1, h3: 0 });
+    web = await running('web', onH1AndH2);
     await offered('tcp/8080', 2);
     expect((await askEach(8080, 4)).map(servers)).toEqual(nodes.map(() => web));
   }, 600_000);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { askEach, cable, containersOf, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, setUpWithin, startMeshes, swarmReady } from '../support/cluster.js';
+import { askEach, cable, containersOf, everywhere, nodes, offered, oneOnEach, removeEverywhere, removeMeshes, running, setUpWithin, startMeshes, swarmReady } from '../support/cluster.js';
 import { askDocker } from '../support/docker.js';
 import { eventually, lab, shell } from '../support/lab.js';
 import type { LoadReport } from '../support/load.js';
@@ -8,10 +8,8 @@ import { updateCompleted, updateService } from '../support/swarm.js';
 import { servers } from '../support/traffic.js';
 import { both, bothUnderLoad, createBoth, ours, theirs } from '../support/two-meshes.js';
 
-const three = { h1: 1, h2: 1, h3: 1 };
-
 beforeAll(async () => {
-  await createBoth(three, '--replicas', '3', '--replicas-max-per-node', '2');
+  await createBoth(oneOnEach, '--replicas', '3', '--replicas-max-per-node', '2');
   await startMeshes();
   await offered('tcp/8080', 3);
 }, setUpWithin);
@@ -24,7 +22,7 @@ afterAll(async () => {
 }, 300_000);
 
 /** A second try meets what the first has left: a cable that is pulled, and tasks that Swarm has moved and does not move back. */
-async function oneOnEachNode(): Promise<void> {
+async function putBack(): Promise<void> {
   await everywhere((node) => cable(node, 'plug'));
   await swarmReady(3);
   await both(async (name) => {
@@ -32,14 +30,14 @@ async function oneOnEachNode(): Promise<void> {
       await updateService(name, '--force');
       await updateCompleted(name);
     }
-    await running(name, three);
+    await running(name, oneOnEach);
   });
   await offered('tcp/8080', 3);
 }
 
 describe('a node whose cable is pulled under load', () => {
   describe('and had a task, as the others', () => {
-    beforeEach(oneOnEachNode, setUpWithin);
+    beforeEach(putBack, setUpWithin);
 
     it('gets no new connection from the others after a second, when dockerd still sends to it', async () => {
       let cutAt = 0;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { addressOf, askEach, cable, containersOf, create, everywhere, nodes, offered, removeEverywhere, removeMeshes, running, setUpWithin, startWebEverywhere, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
+import { addressOf, askEach, cable, containersOf, create, everywhere, nodes, offered, oneOnEach, removeEverywhere, removeMeshes, running, setUpWithin, startWebEverywhere, swarmReady, urlOf, weightsOf } from '../support/cluster.js';
 import { attempt, eventually, lab, on, shell } from '../support/lab.js';
 import { losses, nothingLost, underLoad } from '../support/load.js';
 import { expectNothingToDo, loseMesh, removeMesh, startMesh, status } from '../support/mesh.js';
@@ -43,7 +43,7 @@ const everyNodeServes = async () => {
 
 /** Waits until every node serves the tasks that run by now: Swarm may replace some after what a test did to it. */
 const agreed = () => eventually(async () => {
-  web = await running('web', { h1: 1, h2: 1, h3: 1 });
+  web = await running('web', oneOnEach);
   await everyNodeServes();
 }, 120_000);
 
@@ -111,7 +111,7 @@ describe('a worker whose relay is cut while services change', () => {
   it('has caught up when it is back, and nothing stale is left on any node', async () => {
     const block = (action: '-I' | '-D') => shell('h1', `iptables ${action} ${relayFromH3}`);
     await block('-I');
-    await create('later', { h1: 1, h2: 1, h3: 1 }, '--mode', 'global', '--publish', '8090:80');
+    await create('later', oneOnEach, '--mode', 'global', '--publish', '8090:80');
     await offered('tcp/8090', 3, ['h1', 'h2']);
     await on('h1')('docker', 'service', 'update', '--detach', '--no-resolve-image', '--force', 'web');
     await eventually(async () => expect((await status('h3')).source.available).toBe(false));

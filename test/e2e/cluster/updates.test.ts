@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { containersOf, nodes, offered, removeEverywhere, removeMeshes, setUpWithin, startMeshes, swarmReady } from '../support/cluster.js';
+import { containersOf, nodes, offered, oneOnEach, removeEverywhere, removeMeshes, setUpWithin, startMeshes, swarmReady } from '../support/cluster.js';
 import { eventually, on } from '../support/lab.js';
 import { losses, type LoadReport } from '../support/load.js';
 import { updateCompleted, updateService } from '../support/swarm.js';
@@ -11,7 +11,7 @@ const through = (work: () => Promise<unknown>) => bothUnderLoad(nodes, work, { s
 
 beforeAll(async () => {
   // A well-behaved server: told to stop, it goes on accepting for a moment and finishes what it has begun.
-  await createBoth({ h1: 1, h2: 1, h3: 1 }, '--replicas', '3', '--replicas-max-per-node', '2', '--env', 'GRACE_MS=2000', '--env', 'DRAIN_MS=8000', '--stop-grace-period', '30s', '--update-delay', '1s', '--update-monitor', '1s');
+  await createBoth(oneOnEach, '--replicas', '3', '--replicas-max-per-node', '2', '--env', 'GRACE_MS=2000', '--env', 'DRAIN_MS=8000', '--stop-grace-period', '30s', '--update-delay', '1s', '--update-monitor', '1s');
   await startMeshes();
   await offered('tcp/8080', 3);
 }, setUpWithin);

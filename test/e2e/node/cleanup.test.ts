@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { lab, shell } from '../support/lab.js';
 import { meshSandbox, nodeAddress, removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
-import { createService, removeServices, taskPid } from '../support/swarm.js';
+import { createService, removeServices, servicesWithin, taskPid } from '../support/swarm.js';
 import { ask, servers } from '../support/traffic.js';
 
 /** All that the mesh could leave behind; counters, ages and what the kernel learns by itself taken out. */
@@ -17,7 +17,7 @@ async function everything(pid: string): Promise<string> {
   );
 }
 
-beforeAll(() => createService('web', ['--publish', '8080:80'], 2), 400_000);
+beforeAll(() => createService('web', ['--publish', '8080:80'], 2), servicesWithin);
 afterAll(() => removeServices('web'), 60_000);
 
 it('leaves the host and the tasks as they were before the first run, and dockerd answers again', async () => {

@@ -3,7 +3,7 @@ import { askDocker } from '../support/docker.js';
 import { attempt, eventually, lab, on, shell } from '../support/lab.js';
 import { load as startLoad, losses, nothingLost, type Load } from '../support/load.js';
 import { dockerSandbox, expectNothingToDo, nodeAddress, realServers, removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
-import { createService, hostNames, removeServices, tasksRunning } from '../support/swarm.js';
+import { createService, hostNames, removeServices, servicesWithin, tasksRunning } from '../support/swarm.js';
 import { ask, clients, servers } from '../support/traffic.js';
 
 const url = (port: number) => `http://${nodeAddress}:${port}`;
@@ -67,7 +67,7 @@ beforeAll(async () => {
   await createService('labelled', ['--network', 'back', '--label', 'routemesh.publish=8300:80']);
   await startMesh();
   await served({ 'tcp/8080': 3, 'tcp/8081': 3, 'tcp/8090': 1, 'tcp/8300': 1 });
-}, 400_000);
+}, servicesWithin);
 
 afterAll(async () => {
   await removeServices('web', 'left', 'chosen', 'labelled');

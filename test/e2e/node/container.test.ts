@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { composedRun } from '../support/compose.js';
 import { eventually, on, shell } from '../support/lab.js';
 import { clientAddress, expectNothingToDo, nodeAddress, realServers, served, status } from '../support/mesh.js';
-import { createService, hostNames, removeServices } from '../support/swarm.js';
+import { createService, hostNames, removeServices, servicesWithin } from '../support/swarm.js';
 import { ask, servers } from '../support/traffic.js';
 
 const h1 = on('h1');
@@ -22,7 +22,7 @@ beforeAll(async () => {
   await h1('docker', 'run', '--detach', '--name', 'routemesh', ...flags, ...programs, image);
   await eventually(async () => expect((await status()).programmed).toBe(true));
   await served({ 'tcp/8080': 2 });
-}, 400_000);
+}, servicesWithin);
 
 afterAll(async () => {
   await shell('h1', 'docker rm --force routemesh; routemesh cleanup; docker volume rm --force state; docker image rm --force routemesh');

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { attempt, on, shell } from '../support/lab.js';
 import { nodeAddress, removeMesh, served, startMesh } from '../support/mesh.js';
-import { createService, removeServices, taskPid } from '../support/swarm.js';
+import { createService, removeServices, servicesWithin, taskPid } from '../support/swarm.js';
 import { ask } from '../support/traffic.js';
 
 let attacker: string;
@@ -19,7 +19,7 @@ beforeAll(async () => {
   // The worst case: root in the attacker's namespace has flushed dockerd's own rules there, which would stop most of this,
   // and has a route to the victim by our cable for whatever source it likes.
   await shell('h1', `nsenter -n -t ${attacker} bash -c 'iptables -F OUTPUT; iptables -F INPUT; ip route add ${victim}/32 via 169.254.1.1 dev mesh0 onlink'`);
-}, 400_000);
+}, servicesWithin);
 
 afterAll(async () => {
   await removeServices('attacker', 'victim');

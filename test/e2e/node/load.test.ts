@@ -3,7 +3,7 @@ import { urlOf } from '../support/cluster.js';
 import { lab, on, shell } from '../support/lab.js';
 import { losses, nothingLost, underLoad } from '../support/load.js';
 import { removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
-import { createService, removeServices, tasksRunning, updateCompleted, updateService } from '../support/swarm.js';
+import { createService, removeServices, servicesWithin, tasksRunning, updateCompleted, updateService } from '../support/swarm.js';
 import { both, bothUnderLoad, ours, theirs } from '../support/two-meshes.js';
 
 const heavy = { parallel: 4, pause: 50, streams: 3 } as const;
@@ -15,7 +15,7 @@ beforeAll(async () => {
   await createService(theirs.name, ['--publish', '8180:80', '--label', 'routemesh.enabled=false', ...polite], 2);
   await startMesh();
   await served({ 'tcp/8080': 2 });
-}, 400_000);
+}, servicesWithin);
 
 afterAll(async () => {
   await removeServices(ours.name, theirs.name);
@@ -35,7 +35,7 @@ describe('under load, beside dockerd’s ingress', () => {
     expect(our.requests.failed).toBeLessThanOrEqual(their.requests.failed);
     expect(our.streams.cut).toBeLessThanOrEqual(their.streams.cut);
     expect(our.streams.failed).toBeLessThanOrEqual(their.streams.failed);
-  }, 400_000);
+  }, servicesWithin);
 });
 
 it('the controller goes before what makes a node busy: late news costs connections', async () => {

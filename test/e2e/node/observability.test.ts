@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parseExposition } from '../../unit/metrics/strict-parser.js';
 import { eventually, lab, on, shell } from '../support/lab.js';
 import { nodeAddress, removeMesh, served, startMesh, status, stopMesh } from '../support/mesh.js';
-import { createService, removeServices, updateService } from '../support/swarm.js';
+import { createService, removeServices, servicesWithin, updateService } from '../support/swarm.js';
 import { ask } from '../support/traffic.js';
 
 const h1 = on('h1');
@@ -43,7 +43,7 @@ beforeAll(async () => {
   await createService('web', ['--publish', '8080:80'], 2);
   await startMesh('h1', '--metrics', metricsAddress);
   await served({ 'tcp/8080': 2 });
-}, 400_000);
+}, servicesWithin);
 afterAll(async () => {
   await removeServices('web', 'refused');
   await removeMesh();

@@ -10,7 +10,7 @@ import { eventually, lab, shell } from '../support/lab.js';
 import { load, type Load } from '../support/load.js';
 import { nodeAddress, removeMesh, served, startMesh } from '../support/mesh.js';
 import { dotsFly, focused, ground, outlineOfFocused, sideways, work, type Work } from '../support/probes.js';
-import { createService, removeServices, updateService } from '../support/swarm.js';
+import { createService, removeServices, servicesWithin, updateService } from '../support/swarm.js';
 
 const built = new URL('../../../dist/src/page/', import.meta.url);
 let browser: Browser;
@@ -34,7 +34,7 @@ describe('the page of a real node', () => {
     await served({ 'tcp/8080': 3 });
     url = (await lab(['forward', 'h1', '8090'])).trim();
     watched = await openPage(browser, url);
-  }, 400_000);
+  }, servicesWithin);
 
   afterAll(async () => {
     await removeServices('web');

@@ -4,7 +4,7 @@ import {
   clientAddress, connectionsCounted, dockerSandbox, expectNothingToDo, meshSandbox, nodeAddress, packetsCounted, realServers, removeMesh,
   routerAddress, startMesh, status,
 } from '../support/mesh.js';
-import { createService, hostNames, removeServices, taskPid } from '../support/swarm.js';
+import { createService, hostNames, removeServices, servicesWithin, taskPid } from '../support/swarm.js';
 import { ask, askByUdp, askFromTask, clients, servers } from '../support/traffic.js';
 
 const url = `http://${nodeAddress}:8080`;
@@ -22,7 +22,7 @@ function counters(): Promise<number[]> {
 beforeAll(async () => {
   await createService('web', ['--publish', '8080:80', '--publish', '8080:80/udp', '--publish', '8081:8081', '--env', 'PORT=80,8081'], 3);
   await startMesh();
-}, 400_000);
+}, servicesWithin);
 
 afterAll(async () => {
   await removeServices('web', 'old');
@@ -92,7 +92,7 @@ describe('source-ip=snat', () => {
   beforeAll(async () => {
     await createService('old', ['--publish', '8090:80', '--publish', '8090:80/udp', '--publish', '8092:92/sctp', '--label', 'routemesh.source-ip=snat', '--label', 'routemesh.8092/sctp.source-ip=preserve', '--env', 'UDP_REPLY=plain']);
     await eventually(async () => expect((await status()).ports.map(({ published }) => published)).toContain(8090));
-  }, 400_000);
+  }, servicesWithin);
 
   it('is not what another port of the same service gets: its SCTP clients are seen as they are', async () => {
     const pid = await taskPid('old');
@@ -128,7 +128,7 @@ describe('a UDP server that lets the kernel choose the address it answers from',
   beforeAll(async () => {
     await createService('careless', ['--publish', '9053:9053/udp', '--env', 'PORT=9053', '--env', 'UDP_REPLY=plain']);
     await eventually(async () => expect((await status()).ports.map(({ published }) => published)).toContain(9053));
-  }, 400_000);
+  }, servicesWithin);
   afterAll(() => removeServices('careless'), 60_000);
 
   it('still reaches its client, and sees its address', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually, shell } from '../support/lab.js';
 import { expectNothingToDo, nodeAddress, removeMesh, served, startMesh, status } from '../support/mesh.js';
-import { createService, removeServices, taskPid } from '../support/swarm.js';
+import { createService, removeServices, servicesWithin, taskPid } from '../support/swarm.js';
 import { ask, servers } from '../support/traffic.js';
 
 const foreign = {
@@ -22,7 +22,7 @@ beforeAll(async () => {
   // IPVS tells nobody of its changes: they are seen at the next full look.
   await startMesh('h1', '--resync', '3s');
   await served({ 'tcp/8080': 2 });
-}, 400_000);
+}, servicesWithin);
 
 afterAll(async () => {
   await removeMesh();

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { shell } from '../support/lab.js';
 import { removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
-import { createService, removeServices, taskPid } from '../support/swarm.js';
+import { createService, removeServices, servicesWithin, taskPid } from '../support/swarm.js';
 import { endOf, trace } from '../support/trace.js';
 
 beforeAll(async () => {
   await createService('web', ['--publish', '8080:80', '--publish', '8053:80/udp'], 2);
-}, 400_000);
+}, servicesWithin);
 
 afterAll(async () => {
   await removeServices('web');

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Moment } from '../../../src/trace/live/moment.js';
 import { attempt, eventually, shell } from '../support/lab.js';
 import { clientAddress, expectNothingToDo, nodeAddress, realServers, removeMesh, routerAddress, served, startMesh, stopMesh } from '../support/mesh.js';
-import { createService, hostNames, removeServices, updateService } from '../support/swarm.js';
+import { createService, hostNames, removeServices, servicesWithin, updateService } from '../support/swarm.js';
 import { follow, request } from '../support/trace-live.js';
 
 const url = `http://${nodeAddress}:8080`;
@@ -16,7 +16,7 @@ beforeAll(async () => {
   await createService('web', ['--publish', '8080:80'], 1);
   await startMesh();
   await served({ 'tcp/8080': 1 });
-}, 400_000);
+}, servicesWithin);
 
 afterAll(async () => {
   await removeServices('web');

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { attempt, shell } from '../support/lab.js';
 import { clientAddress, expectNothingToDo, nodeAddress, packetsCounted, removeMesh, served, startMesh } from '../support/mesh.js';
-import { createService, removeServices } from '../support/swarm.js';
+import { createService, removeServices, servicesWithin } from '../support/swarm.js';
 import { endOf, trace } from '../support/trace.js';
 import { ask, servers } from '../support/traffic.js';
 
@@ -11,7 +11,7 @@ beforeAll(async () => {
   await createService('web', ['--publish', '8080:80', '--publish', '8053:80/udp'], 2);
   await startMesh();
   await served({ 'tcp/8080': 2, 'udp/8053': 2 });
-}, 400_000);
+}, servicesWithin);
 
 afterAll(async () => {
   await removeServices('web');

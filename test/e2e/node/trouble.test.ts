@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, lab, on, shell } from '../support/lab.js';
 import { expectNothingToDo, loseMesh, nodeAddress, removeMesh, served, startMesh, status, stopMesh } from '../support/mesh.js';
-import { createService, hostNames, removeServices, tasksRunning, updateService } from '../support/swarm.js';
+import { createService, hostNames, removeServices, servicesWithin, tasksRunning, updateService } from '../support/swarm.js';
 import { ask, servers } from '../support/traffic.js';
 
 const h1 = on('h1');
 const webAnswers = async () => servers(await ask('client', `http://${nodeAddress}:8080`, 4));
 
-beforeAll(() => createService('web', ['--publish', '8080:80'], 2), 400_000);
+beforeAll(() => createService('web', ['--publish', '8080:80'], 2), servicesWithin);
 afterAll(async () => {
   await removeServices('web', 'stranger');
   await removeMesh();
@@ -30,7 +30,7 @@ describe('labels of a stranger', () => {
     await startMesh();
     await createService('stranger', ['--publish', '8090:80', ...garbage.flatMap(([, key, value]) => ['--label', `${key}=${value}`])]);
     await served({ 'tcp/8080': 2, 'tcp/8090': 1 });
-  }, 400_000);
+  }, servicesWithin);
   afterAll(() => removeServices('stranger'), 60_000);
 
   it.each(garbage)('with %s become a condition of their service', async (_name, key) => {

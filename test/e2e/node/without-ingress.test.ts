@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, on, shell } from '../support/lab.js';
 import { clientAddress, expectNothingToDo, nodeAddress, removeMesh, served, startMesh, status } from '../support/mesh.js';
-import { createService, hostNames, removeServices } from '../support/swarm.js';
+import { createService, hostNames, removeServices, servicesWithin } from '../support/swarm.js';
 import { ask, askByUdp, clients, servers } from '../support/traffic.js';
 
 const h1 = on('h1');
@@ -14,7 +14,7 @@ beforeAll(async () => {
   await createService('web', ['--network', 'backends', '--label', 'routemesh.publish=8080:80,8080:80/udp,9100-9102:9100-9102', '--env', 'PORT=80,9100-9102'], 2);
   await startMesh();
   await served({ 'tcp/8080': 2, 'tcp/9100': 2, 'tcp/9101': 2, 'tcp/9102': 2, 'udp/8080': 2 });
-}, 400_000);
+}, servicesWithin);
 
 afterAll(async () => {
   await removeServices('web', 'lost');

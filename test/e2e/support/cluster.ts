@@ -1,11 +1,16 @@
 /** Several nodes at once: the lab of `scripts/lab up --nodes 3`, h1 its manager. */
 import { askDocker, containersOn } from './docker.js';
-import { eventually, lab, on, tasksWithin } from './lab.js';
+import { eventually, lab, on } from './lab.js';
 import { removeMesh, startMesh, status } from './mesh.js';
-import { image, removeServices } from './swarm.js';
+import { image, removeServices, tasksWithin } from './swarm.js';
 import { ask, type Answer } from './traffic.js';
 
 export const nodes = ['h1', 'h2', 'h3'] as const;
+
+/** How many of a service's containers run on each node. */
+export type PerNode = Readonly<Record<string, number>>;
+
+export const oneOnEach: PerNode = { h1: 1, h2: 1, h3: 1 };
 
 /** When to give up setting up services and meshes on all of them, in milliseconds. */
 export const setUpWithin = 900_000;
@@ -35,14 +40,14 @@ export async function removeMeshes(which: readonly string[] = nodes): Promise<vo
  * Creates a service, waits until it runs so many containers on each node, and gives their host names. One after the other,
  * services need less of an emulated machine than all at once. Say mode and place in the options.
  */
-export async function create(name: string, perNode: Readonly<Record<string, number>>, ...options: readonly string[]): Promise<string[]> {
+export async function create(name: string, perNode: PerNode, ...options: readonly string[]): Promise<string[]> {
   await on('h1')('docker', 'service', 'create', '--detach', '--no-resolve-image', '--name', name, ...options, image);
   return running(name, perNode);
 }
 
 /** The service `web` with one task on each node, offered on tcp/8080 by every node's mesh; gives its tasks' host names. */
 export async function startWebEverywhere(): Promise<string[]> {
-  const web = await create('web', { h1: 1, h2: 1, h3: 1 }, '--mode', 'global', '--publish', '8080:80', '--update-parallelism', '0');
+  const web = await create('web', oneOnEach, '--mode', 'global', '--publish', '8080:80', '--update-parallelism', '0');
   await startMeshes();
   await offered('tcp/8080', 3);
   return web;
@@ -55,7 +60,7 @@ export async function containersOf(name: string, which: readonly string[] = node
 }
 
 /** Waits until the service runs so many containers on each node, and gives their host names. */
-export async function running(name: string, perNode: Readonly<Record<string, number>>): Promise<string[]> {
+export async function running(name: string, perNode: PerNode): Promise<string[]> {
   return await eventually(async () => {
     const containers = await containersOf(name, Object.keys(perNode));
     const counts = Object.fromEntries(Object.entries(containers).map(([node, ids]) => [node, ids.length]));

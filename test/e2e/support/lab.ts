@@ -78,9 +78,6 @@ export async function eventually<T>(check: () => Promise<T>, within = 60_000): P
   }
 }
 
-/** When to give up waiting for Swarm to start or to replace tasks, in milliseconds: the first ones of a lab that has just booted take minutes. */
-export const tasksWithin = 300_000;
-
 async function textOf(stream: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);

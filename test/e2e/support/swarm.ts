@@ -1,10 +1,16 @@
 /** Real services on the lab's Swarm. Every one that a test makes is named in its file and removed at its end. */
 import { askDocker, containersOn } from './docker.js';
-import { eventually, on, shell, tasksWithin } from './lab.js';
+import { eventually, on, shell } from './lab.js';
 
 const manager = on('h1');
 
 export const image = 'routemesh-test:1';
+
+/** When to give up waiting for Swarm to start or to replace tasks, in milliseconds: the first ones of a lab that has just booted take minutes. */
+export const tasksWithin = 300_000;
+
+/** When to give up what creates or changes services on one node, and waits for the mesh behind them, in milliseconds. */
+export const servicesWithin = 400_000;
 
 /** `docker service create` without waiting and without a registry; waits until the tasks run. */
 export async function createService(name: string, options: readonly string[], replicas = 1): Promise<void> {

@@ -1,5 +1,5 @@
 /** Two services alike: ours is served by routemesh, theirs by dockerd's ingress, on the same nodes and in one run. */
-import { create, urlOf } from './cluster.js';
+import { create, urlOf, type PerNode } from './cluster.js';
 import { losses, underLoad, type LoadOptions, type LoadReport } from './load.js';
 
 export const ours = { name: 'ours', port: 8080 };
@@ -8,7 +8,7 @@ export const theirs = { name: 'theirs', port: 8180 };
 export const both = <T>(work: (name: string) => Promise<T>): Promise<[T, T]> => Promise.all([work(ours.name), work(theirs.name)]);
 
 /** Runs both, with the same options but for what makes theirs dockerd's. */
-export async function createBoth(perNode: Readonly<Record<string, number>>, ...options: readonly string[]): Promise<void> {
+export async function createBoth(perNode: PerNode, ...options: readonly string[]): Promise<void> {
   await create(ours.name, perNode, '--publish', `${ours.port}:80`, ...options);
   await create(theirs.name, perNode, '--publish', `${theirs.port}:80`, '--label', 'routemesh.enabled=false', ...options);
 }
