@@ -26,9 +26,9 @@ export function createLogger(options: LogOptions, stream: NodeJS.WritableStream 
     transports: [new winston.transports.Stream({ stream })],
   });
   // The fields go into an object of their own: winston glues a field named `message` to the message.
-  const write = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
+  const write = (level: LogLevel) => (message: string | (() => string), fields: LogFields = {}) => {
     if (!logger.isLevelEnabled(level)) return;
-    logger.log({ ...fieldsOf(fields, options.level === 'debug'), level, message });
+    logger.log({ ...fieldsOf(fields, options.level === 'debug'), level, message: typeof message === 'string' ? message : message() });
   };
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }

@@ -16,7 +16,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /** What the rest of routemesh logs to; `silentLogger` stands in for it in tests. */
 export interface Logger {
-  debug(message: string, fields?: LogFields): void;
+  /** A message that costs to make is given as a function: it is called only where the message is told. */
+  debug(message: string | (() => string), fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;

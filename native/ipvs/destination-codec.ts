@@ -13,7 +13,7 @@ import {
 } from './constants.js';
 import { decodeInetAddress, inetAddress } from './service-codec.js';
 import { decodeStatistics } from './statistics-codec.js';
-import type { DestinationKey, ForwardingMethod, NewDestination, ObservedDestination, TunnelChecksum, TunnelEncapsulation } from './types.js';
+import type { DestinationKey, ForwardingMethod, IpvsStatistics, NewDestination, ObservedDestination, TunnelChecksum, TunnelEncapsulation } from './types.js';
 
 const FORWARDING_NUMBERS: Readonly<Record<ForwardingMethod, number>> = {
   masquerade: IP_VS_CONN_F_MASQ, local: IP_VS_CONN_F_LOCALNODE, tunnel: IP_VS_CONN_F_TUNNEL, 'direct-route': IP_VS_CONN_F_DROUTE,
@@ -72,24 +72,43 @@ function encodeTunnel(tunnel: TunnelEncapsulation): Attribute[] {
  * @throws NetlinkDecodeError
  */
 export function decodeDestination(attributes: AttributeMap, serviceFamily: AddressFamily): ObservedDestination {
-  const family = familyOfNumber(attributes.u16(IPVS_DEST_ATTR_ADDR_FAMILY) ?? 0) ?? serviceFamily;
-  const port = attributes.u16be(IPVS_DEST_ATTR_PORT);
-  if (port === undefined) throw new NetlinkDecodeError('IPVS destination without a port');
-  const forwarding = decodeForwarding(attributes.u32(IPVS_DEST_ATTR_FWD_METHOD) ?? 0);
-  return {
-    address: decodeInetAddress(attributes.bytes(IPVS_DEST_ATTR_ADDR), family),
-    port,
-    forwarding,
-    tunnel: forwarding === 'tunnel' ? decodeTunnel(attributes) : undefined,
-    weight: attributes.u32(IPVS_DEST_ATTR_WEIGHT) ?? 0,
-    upperThreshold: attributes.u32(IPVS_DEST_ATTR_U_THRESH) ?? 0,
-    lowerThreshold: attributes.u32(IPVS_DEST_ATTR_L_THRESH) ?? 0,
-    activeConnections: attributes.u32(IPVS_DEST_ATTR_ACTIVE_CONNS) ?? 0,
-    inactiveConnections: attributes.u32(IPVS_DEST_ATTR_INACT_CONNS) ?? 0,
-    persistentConnections: attributes.u32(IPVS_DEST_ATTR_PERSIST_CONNS) ?? 0,
-    // Of 50,000 destinations few are asked for theirs.
-    get statistics() { return decodeStatistics(attributes, IPVS_DEST_ATTR_STATS64, IPVS_DEST_ATTR_STATS); },
-  };
+  return new DecodedDestination(attributes, serviceFamily);
+}
+
+class DecodedDestination implements ObservedDestination {
+  readonly address: string;
+  readonly port: number;
+  readonly forwarding: ForwardingMethod;
+  readonly tunnel: TunnelEncapsulation | undefined;
+  readonly weight: number;
+  readonly upperThreshold: number;
+  readonly lowerThreshold: number;
+  readonly activeConnections: number;
+  readonly inactiveConnections: number;
+  readonly persistentConnections: number;
+  readonly #attributes: AttributeMap;
+
+  constructor(attributes: AttributeMap, serviceFamily: AddressFamily) {
+    const family = familyOfNumber(attributes.u16(IPVS_DEST_ATTR_ADDR_FAMILY) ?? 0) ?? serviceFamily;
+    const port = attributes.u16be(IPVS_DEST_ATTR_PORT);
+    if (port === undefined) throw new NetlinkDecodeError('IPVS destination without a port');
+    this.address = decodeInetAddress(attributes.bytes(IPVS_DEST_ATTR_ADDR), family);
+    this.port = port;
+    this.forwarding = decodeForwarding(attributes.u32(IPVS_DEST_ATTR_FWD_METHOD) ?? 0);
+    this.tunnel = this.forwarding === 'tunnel' ? decodeTunnel(attributes) : undefined;
+    this.weight = attributes.u32(IPVS_DEST_ATTR_WEIGHT) ?? 0;
+    this.upperThreshold = attributes.u32(IPVS_DEST_ATTR_U_THRESH) ?? 0;
+    this.lowerThreshold = attributes.u32(IPVS_DEST_ATTR_L_THRESH) ?? 0;
+    this.activeConnections = attributes.u32(IPVS_DEST_ATTR_ACTIVE_CONNS) ?? 0;
+    this.inactiveConnections = attributes.u32(IPVS_DEST_ATTR_INACT_CONNS) ?? 0;
+    this.persistentConnections = attributes.u32(IPVS_DEST_ATTR_PERSIST_CONNS) ?? 0;
+    this.#attributes = attributes;
+  }
+
+  /** Decoded when it is asked for: of 50,000 destinations few are. */
+  get statistics(): IpvsStatistics {
+    return decodeStatistics(this.#attributes, IPVS_DEST_ATTR_STATS64, IPVS_DEST_ATTR_STATS);
+  }
 }
 
 function decodeForwarding(flags: number): ForwardingMethod {

@@ -11,7 +11,7 @@ import {
   IPVS_SVC_ATTR_PROTOCOL, IPVS_SVC_ATTR_SCHED_NAME, IPVS_SVC_ATTR_STATS, IPVS_SVC_ATTR_STATS64, IPVS_SVC_ATTR_TIMEOUT,
 } from './constants.js';
 import { decodeStatistics } from './statistics-codec.js';
-import type { NewVirtualService, ObservedVirtualService, ServiceKey } from './types.js';
+import type { IpvsStatistics, NewVirtualService, ObservedVirtualService, ServiceKey } from './types.js';
 
 /** union nf_inet_addr: an IPv4 address stands in the first 4 of 16 bytes. */
 const ADDRESS_LENGTH = 16;
@@ -114,21 +114,40 @@ function decodeNetmask(value: Uint8Array | undefined, family: AddressFamily): nu
 
 /** Decodes the nested attributes of a service. Throws NetlinkDecodeError. */
 export function decodeService(attributes: AttributeMap): ObservedVirtualService {
-  const family = familyOfNumber(attributes.u16(IPVS_SVC_ATTR_AF) ?? 0);
-  if (family === undefined) throw new NetlinkDecodeError('IPVS service of an unknown address family');
-  const flags = decodeFlags(attributes.bytes(IPVS_SVC_ATTR_FLAGS));
-  const isSet = (bit: number): boolean => (flags & bit) !== 0;
-  return {
-    key: decodeServiceKey(attributes, family),
-    scheduler: attributes.string(IPVS_SVC_ATTR_SCHED_NAME) ?? '',
-    persistenceSeconds: isSet(IP_VS_SVC_F_PERSISTENT) ? attributes.u32(IPVS_SVC_ATTR_TIMEOUT) ?? 0 : undefined,
-    persistencePrefixLength: decodeNetmask(attributes.bytes(IPVS_SVC_ATTR_NETMASK), family),
-    onePacket: isSet(IP_VS_SVC_F_ONEPACKET),
-    schedulerFlags: { flag1: isSet(IP_VS_SVC_F_SCHED1), flag2: isSet(IP_VS_SVC_F_SCHED2), flag3: isSet(IP_VS_SVC_F_SCHED3) },
-    persistenceEngine: attributes.string(IPVS_SVC_ATTR_PE_NAME),
-    flags,
-    statistics: decodeStatistics(attributes, IPVS_SVC_ATTR_STATS64, IPVS_SVC_ATTR_STATS),
-  };
+  return new DecodedService(attributes);
+}
+
+class DecodedService implements ObservedVirtualService {
+  readonly key: ServiceKey;
+  readonly scheduler: string;
+  readonly persistenceSeconds: number | undefined;
+  readonly persistencePrefixLength: number;
+  readonly onePacket: boolean;
+  readonly schedulerFlags: NonNullable<ObservedVirtualService['schedulerFlags']>;
+  readonly persistenceEngine: string | undefined;
+  readonly flags: number;
+  readonly #attributes: AttributeMap;
+
+  constructor(attributes: AttributeMap) {
+    const family = familyOfNumber(attributes.u16(IPVS_SVC_ATTR_AF) ?? 0);
+    if (family === undefined) throw new NetlinkDecodeError('IPVS service of an unknown address family');
+    const flags = decodeFlags(attributes.bytes(IPVS_SVC_ATTR_FLAGS));
+    const isSet = (bit: number): boolean => (flags & bit) !== 0;
+    this.key = decodeServiceKey(attributes, family);
+    this.scheduler = attributes.string(IPVS_SVC_ATTR_SCHED_NAME) ?? '';
+    this.persistenceSeconds = isSet(IP_VS_SVC_F_PERSISTENT) ? attributes.u32(IPVS_SVC_ATTR_TIMEOUT) ?? 0 : undefined;
+    this.persistencePrefixLength = decodeNetmask(attributes.bytes(IPVS_SVC_ATTR_NETMASK), family);
+    this.onePacket = isSet(IP_VS_SVC_F_ONEPACKET);
+    this.schedulerFlags = { flag1: isSet(IP_VS_SVC_F_SCHED1), flag2: isSet(IP_VS_SVC_F_SCHED2), flag3: isSet(IP_VS_SVC_F_SCHED3) };
+    this.persistenceEngine = attributes.string(IPVS_SVC_ATTR_PE_NAME);
+    this.flags = flags;
+    this.#attributes = attributes;
+  }
+
+  /** Decoded when it is asked for, as those of destinations. */
+  get statistics(): IpvsStatistics {
+    return decodeStatistics(this.#attributes, IPVS_SVC_ATTR_STATS64, IPVS_SVC_ATTR_STATS);
+  }
 }
 
 function decodeServiceKey(attributes: AttributeMap, family: AddressFamily): ServiceKey {

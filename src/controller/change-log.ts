@@ -47,8 +47,12 @@ export class ChangeLog {
     const words = Object.entries({ added, changed, removed }).flatMap(([word, number]) => (number === 0 ? [] : [`${number} ${word}`])).join(', ');
     events.normal('Programmed', this.node, `programmed: ${words} (${cause})`, { cause, added, changed, removed, failed: failed.length });
     const told = new Set(repairs);
-    const level = applied.length <= changesToldSingly ? 'info' : 'debug';
-    for (const change of applied) if (!told.has(change)) logger[level](`${change.place}: ${change.action} ${change.summary}`);
+    const few = applied.length <= changesToldSingly;
+    for (const change of applied) {
+      if (told.has(change)) continue;
+      if (few) logger.info(lineOf(change));
+      else logger.debug(() => lineOf(change));
+    }
   }
 
   private get node(): EventObject {
@@ -57,12 +61,17 @@ export class ChangeLog {
 
   private tellRepairs(repairs: readonly Change[]): void {
     const { events, logger } = this.options;
-    for (const [index, { kind, place, action, summary }] of repairs.entries()) {
+    for (const [index, change] of repairs.entries()) {
+      const { kind, place, action } = change;
       this.repairCounts[kind] = (this.repairCounts[kind] ?? 0) + 1;
-      if (index < changesToldSingly) events.warning('Repaired', { kind: 'kernel', name: place }, `repaired: ${summary}`, { kind, action });
-      else logger.debug(`${place}: repaired: ${summary}`, { reason: 'Repaired', kind, action });
+      if (index < changesToldSingly) events.warning('Repaired', { kind: 'kernel', name: place }, `repaired: ${change.summary}`, { kind, action });
+      else logger.debug(() => `${place}: repaired: ${change.summary}`, { reason: 'Repaired', kind, action });
     }
     const more = repairs.length - changesToldSingly;
     if (more > 0) events.warning('Repaired', this.node, `repaired ${more} more objects at the same time`);
   }
+}
+
+function lineOf({ place, action, summary }: Change): string {
+  return `${place}: ${action} ${summary}`;
 }

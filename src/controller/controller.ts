@@ -14,7 +14,6 @@ import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js'
 import type { ClusterState } from '../cluster/state.js';
 import type { EventObject, EventRecorder } from '../event.js';
 import type { Change } from '../kernel/change.js';
-import type { IpvsChange } from '../kernel/ipvs.js';
 import { closedMarks, isOfClosedPort } from '../kernel/order.js';
 import { isRepair, stillWanted } from '../kernel/repair.js';
 import type { KernelStatistics } from '../kernel/statistics.js';
@@ -28,7 +27,7 @@ import { peersOf } from '../plan/peers.js';
 import { Planner } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
 import { Arrivals } from './arrivals.js';
-import { askWhyNoSets } from './sets.js';
+import { askWhyNoSets, supposingSets } from './sets.js';
 import { ChangeLog } from './change-log.js';
 import { ClusterWatch, type StateStore } from './cluster-watch.js';
 import { ConditionLog } from './condition-log.js';
@@ -322,17 +321,18 @@ export class Controller {
     const { state } = this.cluster;
     const localTasks = this.cluster.tasks();
     if (state === null || localTasks === null || this.lastApplied === null || this.lastContext === null) return;
+    // Of nothing nothing can be taken.
+    if (this.lastApplied.ports.length === 0) return;
     const { kernel } = this.options;
     const served = this.drains.apply(state, localTasks);
     const known = this.lastContext.localTasks;
     const alive = [...known.keys()].every((id) => localTasks.has(id)) ? known : new Map([...known].filter(([id]) => localTasks.has(id)));
-    const soon = this.planner.plan(served, { ...this.lastContext, localTasks: alive, ...this.unanswering() });
+    const soon = this.planner.plan(served, { ...this.lastContext, whyNoSets: supposingSets(this.lastContext.whyNoSets), localTasks: alive, ...this.unanswering() });
     const already = this.shed?.changes ?? [];
     const closed = closedMarks(soon);
     const urgent = kernel
-      .differenceFrom(this.lastApplied, soon)
-      .filter((change): change is IpvsChange => change.kind === 'ipvs' && change.action !== 'add')
-      .filter((change) => !isOfClosedPort(change, closed) && !already.some((done) => isSame(done, change)));
+      .ipvsDifferenceFrom(this.lastApplied, soon)
+      .filter((change) => change.action !== 'add' && !isOfClosedPort(change, closed) && !already.some((done) => isSame(done, change)));
     this.shed = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
     if (urgent.length > 0) this.instruments.urgent(performance.now() - began);
   }

@@ -48,6 +48,8 @@ export interface MeshKernel {
   difference(plan: NodePlan, signal?: AbortSignal): Promise<readonly Change[]>;
   /** The same without a look at the kernel, which is taken to hold what the earlier plan says. */
   differenceFrom(previous: NodePlan, next: NodePlan): readonly Change[];
+  /** Of `differenceFrom`, what concerns IPVS. */
+  ipvsDifferenceFrom(previous: NodePlan, next: NodePlan): readonly IpvsChange[];
   /** Applies as much as can be applied; never rejects for a single change. */
   apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult>;
   /** IPVS alone, at once, also while a difference is looked for or applied. Gives those that were done. */

@@ -4,6 +4,7 @@ import type { Place } from '../plan/objects.js';
 import { placePlan } from '../plan/place.js';
 import { kinds } from './change.js';
 import { afterLinkChanges } from './link/consequences.js';
+import { ipvsReconciler, type IpvsChange } from './ipvs.js';
 import { stageIndexOf, stages } from './order.js';
 import type { PlacePair } from './reconciler.js';
 import { reconcilers, type KernelChange } from './reconcilers.js';
@@ -32,6 +33,13 @@ export function differenceOfPlans(previous: NodePlan, next: NodePlan): KernelCha
   const whole: PlanParts = { previous: previous.places, next: next.places };
   const parts = touchesLinks(whole) ? whole : withoutShared(whole);
   return differenceOf(parts.next, parts.previous.map(stateOfPlan));
+}
+
+/** Of `differenceOfPlans`, what concerns IPVS: links and what is on them are no part of it, so that nothing else is compared. */
+export function ipvsDifferenceOfPlans(previous: NodePlan, next: NodePlan): IpvsChange[] {
+  const parts = withoutShared({ previous: previous.places, next: next.places });
+  const before = new Map(parts.previous.map((plan) => [plan.place, stateOfPlan(plan)]));
+  return ipvsReconciler.diff(parts.next.map((desired) => ({ desired, observed: before.get(desired.place) ?? emptyState(desired.place) })));
 }
 
 /** A link that is made again or gets another address takes along what is on it: then everything is compared. */

@@ -16,7 +16,7 @@ import type { Place, Placeholder } from '../plan/objects.js';
 import { placePlan } from '../plan/place.js';
 import { kinds, type Change, type Kind } from './change.js';
 import { connectionCounts, type ConnectionCount } from './connections.js';
-import { differenceOf, differenceOfPlans } from './difference.js';
+import { differenceOf, differenceOfPlans, ipvsDifferenceOfPlans } from './difference.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
 import { nextTurn } from '../next-turn.js';
@@ -107,6 +107,11 @@ export class Engine {
   /** As `difference`, without a look at the kernel: it is taken to hold what the earlier plan said. */
   differenceFrom(previous: NodePlan, next: NodePlan): readonly Change[] {
     return differenceOfPlans(previous, next);
+  }
+
+  /** Of `differenceFrom`, what concerns IPVS. */
+  ipvsDifferenceFrom(previous: NodePlan, next: NodePlan): readonly IpvsChange[] {
+    return ipvsDifferenceOfPlans(previous, next);
   }
 
   /** Applies as much as can be applied; changes are those of `difference` (or some of them) for the same plan. */

@@ -6,6 +6,7 @@ import {
   type NetlinkResult,
   type NewDestination,
   type NewVirtualService,
+  type ObservedVirtualService as KernelVirtualService,
   type ServiceKey,
 } from '../../native/index.js';
 import type { PlacePlan } from '../plan/node-plan.js';
@@ -43,19 +44,11 @@ async function readIpvs(open: OpenPlace, plan: PlacePlan, _machine: unknown, sig
   const ipvs = open.ipvs();
   const { tcpSeconds, tcpFinSeconds, udpSeconds } = ipvs.timeouts();
   const services: ObservedVirtualService[] = [];
-  for (const service of ipvs.services()) {
+  // All that the kernel says of ten thousand services would be kept for as long as their destinations are asked for.
+  for (const service of ipvs.services().map(settingsOfObserved)) {
     if (services.length % servicesInOneTurn === servicesInOneTurn - 1) await nextTurn(signal);
     services.push({
-      key: service.key,
-      scheduler: service.scheduler,
-      affinitySeconds: service.persistenceSeconds ?? null,
-      onePacket: service.onePacket,
-      odd:
-        service.persistenceEngine !== undefined ||
-        service.schedulerFlags.flag1 ||
-        service.schedulerFlags.flag2 ||
-        service.schedulerFlags.flag3 ||
-        (service.persistenceSeconds !== undefined && service.persistencePrefixLength !== 32),
+      ...service,
       destinations: ipvs.destinations(service.key).map(({ address, port, weight, forwarding, upperThreshold, lowerThreshold }) => ({
         address,
         port,
@@ -67,16 +60,26 @@ async function readIpvs(open: OpenPlace, plan: PlacePlan, _machine: unknown, sig
   return { services, timeouts: { tcp: tcpSeconds, tcpFin: tcpFinSeconds, udp: udpSeconds } };
 }
 
+function settingsOfObserved({ key, scheduler, persistenceSeconds, persistencePrefixLength, persistenceEngine, onePacket, schedulerFlags: { flag1, flag2, flag3 } }: KernelVirtualService): Omit<ObservedVirtualService, 'destinations'> {
+  const hasOtherFlags = flag1 || flag2 || flag3 || persistenceEngine !== undefined;
+  return {
+    key,
+    scheduler,
+    affinitySeconds: persistenceSeconds ?? null,
+    onePacket,
+    odd: hasOtherFlags || (persistenceSeconds !== undefined && persistencePrefixLength !== 32),
+  };
+}
+
 function diffIpvs({ desired, observed }: PlacePair): IpvsChange[] {
-  const change = (action: Action, key: string, summary: string, subject: IpvsSubject): IpvsChange => ({
-    kind: 'ipvs', place: desired.place, action, key, summary, subject, device: null,
-  });
+  const { place } = desired;
   const changes: IpvsChange[] = [];
 
   const timeouts = desired.ipvsTimeouts;
   const current = observed.ipvs?.timeouts ?? null;
   if (timeouts !== null && (current === null || wordsOf(timeouts) !== wordsOf(current))) {
-    changes.push(change('change', 'timeouts', `IPVS timeouts ${wordsOf(timeouts)}${current === null ? '' : ` (was ${wordsOf(current)})`}`, { type: 'timeouts', timeouts }));
+    const summary = `IPVS timeouts ${wordsOf(timeouts)}${current === null ? '' : ` (was ${wordsOf(current)})`}`;
+    changes.push({ kind: 'ipvs', place, action: 'change', key: 'timeouts', summary, subject: { type: 'timeouts', timeouts }, device: null });
   }
 
   const found = new Map((observed.ipvs?.services ?? []).map((service) => [nameOf(service.key), service]));
@@ -85,16 +88,11 @@ function diffIpvs({ desired, observed }: PlacePair): IpvsChange[] {
     const name = nameOf(key);
     const existing = found.get(name);
     found.delete(name);
-    const subject: IpvsSubject = { type: 'service', service: key, settings: settingsOf(key, service) };
-    if (existing === undefined) changes.push(change('add', name, `virtual service ${name} ${describeSettings(service)}`, subject));
-    else if (existing.odd === true || describeSettings(service) !== describeSettings(existing)) {
-      changes.push(change('change', name, `virtual service ${name} ${describeSettings(service)} (was ${describeSettings(existing)}${existing.odd === true ? ' and flags' : ''})`, subject));
-    }
-    for (const one of diffDestinations(desired.place, key, service.destinations, existing?.destinations ?? [])) changes.push(one);
+    if (existing === undefined) changes.push(new ServiceChange(place, 'add', key, service));
+    else if (existing.odd === true || describeSettings(service) !== describeSettings(existing)) changes.push(new ServiceChange(place, 'change', key, service, existing));
+    for (const one of diffDestinations(place, key, service.destinations, existing?.destinations ?? [])) changes.push(one);
   }
-  for (const [name, { key }] of found) {
-    changes.push(change('remove', name, `virtual service ${name}`, { type: 'service', service: key, settings: null }));
-  }
+  for (const { key } of found.values()) changes.push(new ServiceChange(place, 'remove', key, null));
   return changes;
 }
 
@@ -114,6 +112,30 @@ function diffDestinations(place: Place, service: ServiceKey, desired: readonly D
 }
 
 /** Its words are made when they are asked for, as those of all changes that come by the thousand. */
+class ServiceChange implements IpvsChange {
+  readonly kind = 'ipvs';
+  readonly device = null;
+
+  constructor(readonly place: Place, readonly action: Action, private readonly service: ServiceKey, private readonly desired: VirtualService | null, private readonly before?: ObservedVirtualService) {}
+
+  get subject(): Extract<IpvsSubject, { readonly type: 'service' }> {
+    return { type: 'service', service: this.service, settings: this.desired === null ? null : settingsOf(this.service, this.desired) };
+  }
+
+  get key(): string {
+    return nameOf(this.service);
+  }
+
+  get summary(): string {
+    const { desired, before } = this;
+    const text = `virtual service ${this.key}`;
+    if (desired === null) return text;
+    if (before === undefined) return `${text} ${describeSettings(desired)}`;
+    return `${text} ${describeSettings(desired)} (was ${describeSettings(before)}${before.odd === true ? ' and flags' : ''})`;
+  }
+}
+
+/** As `ServiceChange`. */
 class DestinationChange implements IpvsChange {
   readonly kind = 'ipvs';
   readonly device = null;

@@ -128,7 +128,10 @@ function vxlanOf(node: ClusterNode, router: Ipv4Address, mtu: number): VxlanLink
  * in the connection that this node's sandbox began.
  */
 function endpointRules(memory: PlanMemory, nodeId: string, { local, bySets }: FabricTasks, hasPeers: boolean, ports: readonly PlannedPort[]): { readonly requests: readonly RuleWords[]; readonly admissions: readonly RuleWords[] } {
-  if (bySets) return memory.value('fabric set rules', [hasPeers], () => setRules(hasPeers));
+  if (bySets) {
+    memory.forget('requests', 'admissions');
+    return memory.value('fabric set rules', [hasPeers], () => setRules(hasPeers));
+  }
   return {
     requests: memory.flatMap('requests', local, [hasPeers], (task) => (hasPeers ? [rules.sortOutPeers(fabricPeerDevice, task.identity.address, peersChain)] : [])),
     admissions: memory.flatMap('admissions', ports, [nodeId, hasPeers], (port) => admissionsOf(port, nodeId, hasPeers)),

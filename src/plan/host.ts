@@ -79,6 +79,7 @@ function portRules(memory: PlanMemory, context: PlanContext, ports: readonly Pub
   const { gatewayBridge } = context.settings.names;
   const sandbox = hostOf(context.settings.gatewaySubnet, 2);
   if (matchesBySets(context, ports.length)) {
+    memory.forget('publications', 'acceptances');
     const protocols = protocolsOf(memory, 'host', ports);
     return memory.value('host set rules', [protocols, sandbox, gatewayBridge], () => ({
       publications: protocols.map((protocol) => rules.publishSet(protocol, portSetName(protocol), sandbox)),

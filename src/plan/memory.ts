@@ -61,6 +61,14 @@ export class PlanMemory {
     return this.value(name, lists, () => ([] as Item[]).concat(...lists));
   }
 
+  /** What will not be asked for again soon: it would only take room. */
+  forget(...names: readonly string[]): void {
+    for (const name of names) {
+      this.values.delete(name);
+      this.mappings.delete(name);
+    }
+  }
+
   private mapping<Item, Result, Beside>(
     name: string,
     items: readonly Item[],

@@ -72,6 +72,7 @@ function sandboxDevices(context: PlanContext, router: Ipv4Address, address: Ipv4
 
 function planMarks(memory: PlanMemory, context: PlanContext, accepting: readonly PublishedPort[]): readonly RuleWords[] {
   if (matchesBySets(context, accepting.length)) {
+    memory.forget('marks');
     return memory.map('marks by set', protocolsOf(memory, 'sandbox', accepting), [], (protocol) => rules.markBySet(sandboxGatewayDevice, protocol, portSetName(protocol)));
   }
   return memory.map('marks', accepting, [], ({ protocol, published }) => rules.mark(sandboxGatewayDevice, protocol, published, fwmarkOf(protocol, published)));

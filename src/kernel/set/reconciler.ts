@@ -50,14 +50,23 @@ async function destroy(sets: Pick<IpSets, 'request'>, change: SetChange, name: s
 
 /** All members of a set that come, or go, together: refused together, too. */
 function applyMembers(sets: Pick<IpSets, 'request'>, changes: readonly SetChange[]): Outcome[] {
-  const ofMembers = changes.flatMap((change) => (change.subject.type === 'member' ? [{ change, ...change.subject }] : []));
-  return [...groupBy(ofMembers, ({ change, set }) => `${set.name} ${change.action === 'remove' ? 'remove' : 'add'}`).values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const write = first.change.action === 'remove' ? deleteEntries : addEntries;
-    const attempted = attempt(first.change, () => sets.request(write(newSet(first.set), group.map(({ member }) => entryOf(member)))));
-    return group.map(({ change }) => ({ ...attempted, change }));
-  });
+  const outcomes: Outcome[] = [];
+  for (const [set, ofSet] of groupBy(changes.filter(isMemberChange), ({ subject }) => subject.set)) {
+    for (const [isRemoval, group] of groupBy(ofSet, ({ action }) => action === 'remove')) {
+      const [first] = group;
+      if (first === undefined) continue;
+      const write = isRemoval ? deleteEntries : addEntries;
+      const attempted = attempt(first, () => sets.request(write(newSet(set), group.map(({ subject }) => entryOf(subject.member)))));
+      for (const change of group) outcomes.push({ ...attempted, change });
+    }
+  }
+  return outcomes;
+}
+
+type MemberChange = SetChange & { readonly subject: Extract<SetChange['subject'], { readonly type: 'member' }> };
+
+function isMemberChange(change: SetChange): change is MemberChange {
+  return change.subject.type === 'member';
 }
 
 /** In one step for the packets where the kernel can: the types must be of a kind for that, or no rule may use the old one. */

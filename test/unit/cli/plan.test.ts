@@ -28,6 +28,7 @@ function kernel(changes: readonly Change[], listening: readonly string[] = []): 
     portsHeldByOthers: (ports) => new Map(ports.map(({ protocol, port }) => `${protocol}/${port}`).filter((key) => listening.includes(key)).map((key) => [key, 'node (pid 7)'])),
     difference: () => Promise.resolve(changes),
     differenceFrom: () => [],
+    ipvsDifferenceFrom: () => [],
     apply: () => Promise.reject(new Error('plan must change nothing')),
     applyAtOnce: () => { throw new Error('plan must change nothing'); },
     connections: () => new Map(),

@@ -6,7 +6,7 @@ import { EventLog } from '../../../src/controller/event-log.js';
 import type { MeshKernel } from '../../../src/controller/mesh-kernel.js';
 import type { Change } from '../../../src/kernel/change.js';
 import { connectionKey, type ConnectionCount } from '../../../src/kernel/connections.js';
-import { differenceOfPlans } from '../../../src/kernel/difference.js';
+import { differenceOfPlans, ipvsDifferenceOfPlans } from '../../../src/kernel/difference.js';
 import { silentEvents } from '../../../src/event.js';
 import { silentLogger } from '../../../src/log.js';
 import { defaultSettings } from '../../../src/settings.js';
@@ -37,6 +37,7 @@ function bed() {
     portsHeldByOthers: () => new Map(),
     difference: async (_plan, signal) => { note('look'); await Promise.race([looking, aborted(signal)]); return found; },
     differenceFrom: differenceOfPlans,
+    ipvsDifferenceFrom: ipvsDifferenceOfPlans,
     apply: (_plan, changes) => {
       note(changes.map(({ summary }) => summary).join('; '));
       const isRefused = refusals > 0;
