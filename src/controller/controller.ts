@@ -284,7 +284,7 @@ export class Controller {
     // What two plans differ by was taken by nobody.
     const repairs = known === null ? changes.filter((change) => isRepair(change, this.lastHeld, next)) : [];
     const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
-    const result: ApplyResult = { applied: [...shed, ...applied.filter((change) => !shed.some((done) => isSame(done, change)))], failed };
+    const result: ApplyResult = { applied: shed.length === 0 ? applied : [...shed, ...applied.filter((change) => !shed.some((done) => isSame(done, change)))], failed };
     this.changes.tell(result, repairs, reason);
     this.lastApplied = result.failed.length === 0 ? next : null;
     this.lastHeld = this.lastApplied ?? this.lastHeld;

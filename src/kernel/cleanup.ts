@@ -36,6 +36,7 @@ import { linkAlias } from './marks.js';
 import { isKernelDevice } from './ownership.js';
 import { diffSets } from './set/diff.js';
 import { readSets } from './set/observe.js';
+import type { Refusal } from './reconciler.js';
 import { applySets } from './set/reconciler.js';
 import { emptyState } from './state.js';
 import { inNamespace, taskNamespacesWithTraces } from './traces.js';
@@ -102,8 +103,7 @@ class Cleanup {
     try {
       const observed = { ...emptyState('host'), iptables: viewOf(await readIptables(this.machine.host), nothing, this.machine.settings.names) };
       const changes = diffIptables({ desired: nothing, observed });
-      const outcomes = this.dryRun ? changes.map((change) => ({ change })) : await applyIptables(this.machine.host, changes, true);
-      for (const outcome of outcomes) this.record(outcome.change, 'error' in outcome ? outcome.error : undefined);
+      this.recordAll(changes, this.dryRun ? [] : await applyIptables(this.machine.host, changes, true));
       if (!this.dryRun) await this.cleanEmptyTables();
     } catch (error) {
       // Without the command there never were rules of ours.
@@ -123,8 +123,7 @@ class Cleanup {
     const open = this.machine.require('host');
     const nothing = placePlan({ place: 'host', namespace: null });
     const changes = diffSets({ desired: nothing, observed: { ...emptyState('host'), set: readSets(open, nothing) } });
-    const outcomes = this.dryRun || changes.length === 0 ? changes.map((change) => ({ change })) : await applySets(open.sets(), changes);
-    for (const outcome of outcomes) this.record(outcome.change, 'error' in outcome ? outcome.error : undefined);
+    this.recordAll(changes, this.dryRun || changes.length === 0 ? [] : await applySets(open.sets(), changes));
   }
 
   private cleanTasks(): void {
@@ -186,6 +185,11 @@ class Cleanup {
       if (result === undefined || result.ok) this.record(change);
       else if (!('code' in result.error && goneCodes.has(result.error.code))) this.record(change, result.error);
     });
+  }
+
+  private recordAll(changes: readonly Change[], refusals: readonly Refusal[]): void {
+    const errors = new Map<Change, Error>(refusals.map(({ change, error }) => [change, error]));
+    for (const change of changes) this.record(change, errors.get(change));
   }
 
   private record(change: Change, error?: Error): void {

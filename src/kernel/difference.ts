@@ -21,8 +21,7 @@ export function differenceOf(places: readonly PlacePlan[], states: readonly Plac
 
   const links = reconcilers.link.diff(pairUp(observed));
   const afterLinks = pairUp(new Map(afterLinkChanges([...observed.values()], links).map((state) => [state.place, state])));
-  const changes = kinds.flatMap((kind): readonly KernelChange[] => (kind === 'link' ? links : reconcilers[kind].diff(afterLinks)));
-  return inOrderOfApplication(changes);
+  return inOrderOfApplication(kinds.map((kind): readonly KernelChange[] => (kind === 'link' ? links : reconcilers[kind].diff(afterLinks))));
 }
 
 /**
@@ -50,10 +49,10 @@ function touchesLinks(whole: PlanParts): boolean {
   return changes.some(({ work }) => work.type === 'settings' || (work.type === 'make-veth' ? work.replaces.length > 0 : work.type !== 'delete' && work.replaces));
 }
 
-/** Additions and changes by stage, then removals by stage backwards. */
-export function inOrderOfApplication<C extends KernelChange>(changes: readonly C[]): C[] {
+/** Additions and changes by stage, then removals by stage backwards. Lists are joined here once: they may hold a hundred thousand. */
+export function inOrderOfApplication<C extends KernelChange>(lists: readonly (readonly C[])[]): C[] {
   const up: C[][] = stages.map(() => []);
   const down: C[][] = stages.map(() => []);
-  for (const change of changes) (change.action === 'remove' ? down : up)[stageIndexOf(change)]?.push(change);
-  return [...up, ...down.reverse()].flat();
+  for (const list of lists) for (const change of list) (change.action === 'remove' ? down : up)[stageIndexOf(change)]?.push(change);
+  return ([] as C[]).concat(...up, ...down.reverse());
 }

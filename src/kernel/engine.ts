@@ -24,7 +24,7 @@ import { belongsTo, closedMarks, goesDown, stages, type Stage } from './order.js
 import { PeerProbe } from './peer-probe.js';
 import { mostPlaceholders } from './file-limit.js';
 import { portsHeldByOthers } from './ports-held-by-others.js';
-import type { Outcome } from './reconciler.js';
+import type { Refusal } from './reconciler.js';
 import { reconcilers, type ChangeByKind, type KernelChange } from './reconcilers.js';
 import { emptyState, type PlaceState } from './state.js';
 import { SetSupport } from './set/support.js';
@@ -117,15 +117,15 @@ export class Engine {
   /** Applies as much as can be applied; changes are those of `difference` (or some of them) for the same plan. */
   async apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult> {
     return await this.pass(plan, async (places) => {
-      let outcomes: readonly Outcome[] = [];
-      const todo = (changes as readonly KernelChange[]).filter((change) => !isUnreadable(change));
+      let refusals: readonly Refusal[] = [];
+      const [unread, readable] = split(changes, isUnreadable);
+      const todo = readable as readonly KernelChange[];
       const closed = closedMarks(plan);
-      const down = todo.filter((change) => goesDown(change, closed));
-      const up = todo.filter((change) => !goesDown(change, closed));
-      for (const stage of stages) outcomes = outcomes.concat(await this.applyStage(stage, up, false));
-      for (const stage of [...stages].reverse()) outcomes = outcomes.concat(await this.applyStage(stage, down, true));
+      const [down, up] = split(todo, (change) => goesDown(change, closed));
+      for (const stage of stages) refusals = refusals.concat(await this.applyStage(stage, up, false));
+      for (const stage of [...stages].reverse()) refusals = refusals.concat(await this.applyStage(stage, down, true));
       this.watcher.renew();
-      return this.resultOf(places, outcomes, changes.filter(isUnreadable));
+      return this.resultOf(places, todo, refusals, unread.filter(isUnreadable));
     });
   }
 
@@ -137,8 +137,8 @@ export class Engine {
     const sandbox = this.machine.open('sandbox');
     if (sandbox === undefined) return [];
     try {
-      const done = new Set(applyIpvs(sandbox, changes).flatMap(({ change, error }) => (error === undefined ? [change] : [])));
-      return changes.filter((change) => done.has(change));
+      const refused = new Set<Change>(applyIpvs(sandbox, changes).map(({ change }) => change));
+      return changes.filter((change) => !refused.has(change));
     } catch {
       return [];
     }
@@ -194,21 +194,23 @@ export class Engine {
     return [...states.values()];
   }
 
-  private async applyStage(stage: Stage, changes: readonly KernelChange[], teardown: boolean): Promise<Outcome[]> {
+  private async applyStage(stage: Stage, changes: readonly KernelChange[], teardown: boolean): Promise<Refusal[]> {
     const own = changes.filter((change) => belongsTo(stage, change));
     return own.length === 0 ? [] : await applyKind(this.machine, stage.kind, own, teardown);
   }
 
-  private resultOf(places: readonly PlacePlan[], outcomes: readonly Outcome[], unread: readonly Unreadable[]): ApplyResult {
-    const refused = outcomes.filter((outcome): outcome is Required<Outcome> => outcome.error !== undefined);
+  private resultOf(places: readonly PlacePlan[], tried: readonly KernelChange[], refusals: readonly Refusal[], unread: readonly Unreadable[]): ApplyResult {
+    const unreadables = unread.map((change) => ({ change, error: change.error }));
+    if (refusals.length === 0) return { applied: tried, failed: unreadables, skipped: [] };
+    const refused = new Set(refusals.map(({ change }) => change));
     // Tasks that the plan has no more, too: their objects were to be removed, and went with them.
-    const gone = refused.length === 0 ? new Set<Place>() : new Set([...this.goneTasks(places), ...this.goneTasks(refused.map(({ change }) => change))]);
+    const gone = new Set([...this.goneTasks(places), ...this.goneTasks([...refused])]);
     const cables = cablesTo(places, gone);
     const isMoot = ({ place, device }: KernelChange): boolean => gone.has(place) || (device !== null && cables.has(deviceKey(place, device)));
     return {
-      applied: outcomes.filter(({ error }) => error === undefined).map(({ change }) => change),
-      failed: [...unread.map((change) => ({ change, error: change.error })), ...refused.filter(({ change }) => !isMoot(change))],
-      skipped: refused.filter(({ change }) => isMoot(change)).map(({ change }) => change),
+      applied: tried.filter((change) => !refused.has(change)),
+      failed: [...unreadables, ...refusals.filter(({ change }) => !isMoot(change))],
+      skipped: [...refused].filter(isMoot),
     };
   }
 
@@ -255,6 +257,14 @@ export class Engine {
   }
 }
 
-async function applyKind<K extends Kind>(machine: Machine, kind: K, changes: readonly KernelChange[], teardown: boolean): Promise<Outcome[]> {
+async function applyKind<K extends Kind>(machine: Machine, kind: K, changes: readonly KernelChange[], teardown: boolean): Promise<Refusal[]> {
   return await reconcilers[kind].apply(machine, changes as readonly ChangeByKind[K][], { teardown });
+}
+
+/** Those of which it is true, and the others: of a hundred thousand mostly all are one or the other, and no list is copied. */
+function split<Item>(items: readonly Item[], is: (item: Item) => boolean): [readonly Item[], readonly Item[]] {
+  const first = items.findIndex(is);
+  if (first === -1) return [[], items];
+  if (items.every(is)) return [items, []];
+  return [items.filter(is), items.filter((item) => !is(item))];
 }

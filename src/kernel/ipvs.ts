@@ -12,11 +12,11 @@ import {
 import type { PlacePlan } from '../plan/node-plan.js';
 import type { Destination, IpvsTimeouts, Place, VirtualService } from '../plan/objects.js';
 import { portOfFwmark } from '../plan/fwmark.js';
-import { changesAtOnce, outcomeOf } from './batch.js';
+import { changesAtOnce, refusalOf } from './batch.js';
 import type { Action, Change } from './change.js';
 import type { OpenPlace } from './machine.js';
 import { nextTurn } from '../next-turn.js';
-import { applying, observing, type Outcome, type PlacePair, type Reconciler } from './reconciler.js';
+import { applying, observing, type PlacePair, type Reconciler, type Refusal } from './reconciler.js';
 import { usesIpvs, type ObservedDestination, type ObservedIpvs, type ObservedVirtualService } from './state.js';
 
 export type IpvsSubject =
@@ -161,15 +161,18 @@ class DestinationChange implements IpvsChange {
 }
 
 /** Services first, then their destinations, then removals: few sends whatever the number of changes. Waits for nothing. */
-export function applyIpvs(open: OpenPlace, changes: readonly IpvsChange[]): Outcome[] {
+export function applyIpvs(open: OpenPlace, changes: readonly IpvsChange[]): Refusal[] {
   const ipvs = open.ipvs();
-  const outcomes: Outcome[] = [];
+  const refusals: Refusal[] = [];
   const step = <T>(select: (change: IpvsChange) => T | undefined, send: (items: T[]) => readonly NetlinkResult[]): void => {
     const selected: { readonly change: IpvsChange; readonly item: T }[] = [];
     const flush = (): void => {
       if (selected.length === 0) return;
       const results = send(selected.map(({ item }) => item));
-      selected.forEach(({ change }, index) => outcomes.push(outcomeOf(change, results.slice(index, index + 1))));
+      for (const [index, { change }] of selected.entries()) {
+        const refusal = refusalOf(change, results.slice(index, index + 1));
+        if (refusal !== null) refusals.push(refusal);
+      }
       selected.length = 0;
     };
     for (const change of changes) {
@@ -201,7 +204,7 @@ export function applyIpvs(open: OpenPlace, changes: readonly IpvsChange[]): Outc
     ({ subject }) => (subject.type === 'service' && subject.settings === null ? subject.service : undefined),
     (items) => ipvs.request(items.map(deleteService)),
   );
-  return outcomes;
+  return refusals;
 }
 
 function masquerading({ address, port, weight }: Destination): NewDestination {

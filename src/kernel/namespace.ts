@@ -6,7 +6,7 @@ import type { PlacePlan } from '../plan/node-plan.js';
 import { asError } from './errors.js';
 import type { Machine } from './machine.js';
 import { ownsWholly } from './ownership.js';
-import type { ObjectChange, Outcome, PlacePair, Reconciler } from './reconciler.js';
+import { tryEach, type ObjectChange, type PlacePair, type Reconciler } from './reconciler.js';
 import type { ObservedNamespace } from './state.js';
 
 export type NamespaceChange = ObjectChange<'namespace', { readonly path: string }, ObservedNamespace>;
@@ -25,7 +25,7 @@ export const namespaceReconciler: Reconciler<'namespace', NamespaceChange> = {
     return Promise.resolve(states);
   },
   diff: (pairs) => pairs.flatMap(diffNamespace),
-  apply: (machine, changes) => Promise.resolve(changes.map((change) => applyNamespace(machine, change))),
+  apply: (machine, changes) => Promise.resolve(tryEach(changes, (change) => { applyNamespace(machine, change); })),
 };
 
 function diffNamespace({ desired, observed }: PlacePair): NamespaceChange[] {
@@ -38,19 +38,14 @@ function diffNamespace({ desired, observed }: PlacePair): NamespaceChange[] {
   return [{ ...common, action: 'change', summary: `network namespace ${name}: loopback up`, observed: observed.namespace }];
 }
 
-function applyNamespace(machine: Machine, change: NamespaceChange): Outcome {
-  try {
-    const name = basename(change.key);
-    if (change.action === 'remove') {
-      deleteNamedNamespace(name);
-      return { change };
-    }
-    if (change.action === 'add' && machine.open(change.place) === undefined) createNamedNamespace(name);
-    const open = machine.require(change.place);
-    open.routes().execute([changeLink('lo', { isUp: true })]);
-    open.forgetLinks();
-    return { change };
-  } catch (error) {
-    return { change, error: asError(error) };
+function applyNamespace(machine: Machine, change: NamespaceChange): void {
+  const name = basename(change.key);
+  if (change.action === 'remove') {
+    deleteNamedNamespace(name);
+    return;
   }
+  if (change.action === 'add' && machine.open(change.place) === undefined) createNamedNamespace(name);
+  const open = machine.require(change.place);
+  open.routes().execute([changeLink('lo', { isUp: true })]);
+  open.forgetLinks();
 }

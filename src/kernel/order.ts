@@ -72,5 +72,5 @@ export function isOfClosedPort({ subject }: Pick<IpvsChange, 'subject'>, closed:
 
 /** `closed`: `closedMarks` of the plan that the change is for. */
 export function goesDown(change: Change | IpvsChange, closed: ReadonlySet<number>): boolean {
-  return change.action === 'remove' || ('subject' in change && change.kind === 'ipvs' && isOfClosedPort(change, closed));
+  return change.action === 'remove' || (closed.size > 0 && 'subject' in change && change.kind === 'ipvs' && isOfClosedPort(change, closed));
 }

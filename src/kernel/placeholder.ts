@@ -1,10 +1,10 @@
 /** Sockets of this process that hold published ports. "Observed" is what this process holds. */
-import { asError, codeOf } from './errors.js';
+import { codeOf } from './errors.js';
 import { portKey } from '../plan/fwmark.js';
 import type { Placeholder } from '../plan/objects.js';
 import type { Machine } from './machine.js';
 import { programsListening } from './ports-held-by-others.js';
-import { applying, diffObjects, objectOf, observing, type ObjectChange, type ObjectKind, type Reconciler } from './reconciler.js';
+import { applying, diffObjects, objectOf, observing, tryEach, type ObjectChange, type ObjectKind, type Reconciler } from './reconciler.js';
 
 export type PlaceholderChange = ObjectChange<'placeholder', Placeholder>;
 
@@ -26,20 +26,21 @@ export const placeholderReconciler: Reconciler<'placeholder', PlaceholderChange>
   observe: observing((open, _plan, machine) => (open.place === 'host' ? machine.heldPorts.list() : [])),
   diff: (pairs) => pairs.flatMap(({ desired, observed }) => diffObjects('placeholder', desired.place, placeholders, desired.placeholders, observed.placeholder)),
   apply: applying((_open, changes, machine) =>
-    changes.map((change) => {
+    tryEach(changes, (change) => {
       const placeholder = objectOf(change);
-      try {
-        if (change.action === 'remove') machine.heldPorts.release(placeholder);
-        else machine.heldPorts.hold(placeholder);
-        return { change };
-      } catch (error) {
-        return codeOf(error) === 'EADDRINUSE' ? inUse(machine, change, placeholder) : { change, error: asError(error) };
-      }
+      if (change.action === 'remove') machine.heldPorts.release(placeholder);
+      else hold(machine, placeholder);
     }),
   ),
 };
 
-function inUse(machine: Machine, change: PlaceholderChange, placeholder: Placeholder) {
-  const holders = programsListening(machine.host, [placeholder]).get(`${placeholder.protocol}/${placeholder.port}`) ?? [];
-  return { change, error: new PortHeldError(placeholder, holders.map(({ text }) => text).join(', ') || 'another program') };
+/** @throws {PortHeldError} */
+function hold(machine: Machine, placeholder: Placeholder): void {
+  try {
+    machine.heldPorts.hold(placeholder);
+  } catch (error) {
+    if (codeOf(error) !== 'EADDRINUSE') throw error;
+    const holders = programsListening(machine.host, [placeholder]).get(`${placeholder.protocol}/${placeholder.port}`) ?? [];
+    throw new PortHeldError(placeholder, holders.map(({ text }) => text).join(', ') || 'another program');
+  }
 }

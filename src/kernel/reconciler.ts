@@ -31,11 +31,10 @@ export function objectOf<Desired, Observed>({ desired, observed }: { readonly de
   return object;
 }
 
-/** What became of one change. */
-export interface Outcome {
+/** A change that could not be made. Of a hundred thousand mostly none: what was done is all the rest. */
+export interface Refusal {
   readonly change: KernelChange;
-  /** Undefined: done. */
-  readonly error?: Error;
+  readonly error: Error;
 }
 
 export interface Reconciler<K extends Kind, C extends Change = Change> {
@@ -46,8 +45,8 @@ export interface Reconciler<K extends Kind, C extends Change = Change> {
   observe(machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void, signal?: AbortSignal): Promise<ReadonlyMap<Place, StateByKind[K]>>;
   /** Pure. */
   diff(pairs: readonly PlacePair[]): C[];
-  /** Tries every change; one outcome each. `teardown`: the changes are removals. Never rejects for what the kernel refuses. */
-  apply(machine: Machine, changes: readonly C[], options: { readonly teardown: boolean }): Promise<Outcome[]>;
+  /** Tries every change, and gives those that failed. `teardown`: the changes are removals. Never rejects for what the kernel refuses. */
+  apply(machine: Machine, changes: readonly C[], options: { readonly teardown: boolean }): Promise<Refusal[]>;
 }
 
 /** Observes place by place, what needs no other place to be understood. */
@@ -71,19 +70,32 @@ export function observing<T>(read: (open: OpenPlace, plan: PlacePlan, machine: M
 }
 
 /** Applies place by place; a place that is not there fails each of its changes. */
-export function applying<C extends KernelChange>(write: (open: OpenPlace, changes: readonly C[], machine: Machine, teardown: boolean) => Outcome[] | Promise<Outcome[]>) {
-  return async (machine: Machine, changes: readonly C[], options: { readonly teardown: boolean }): Promise<Outcome[]> => {
-    const outcomes: Outcome[] = [];
+export function applying<C extends KernelChange>(write: (open: OpenPlace, changes: readonly C[], machine: Machine, teardown: boolean) => Refusal[] | Promise<Refusal[]>) {
+  return async (machine: Machine, changes: readonly C[], options: { readonly teardown: boolean }): Promise<Refusal[]> => {
+    const refusals: Refusal[] = [];
     for (const [place, ofPlace] of groupBy(changes, (change) => change.place)) {
       try {
         // One by one: a call takes only so many arguments.
-        for (const outcome of await write(machine.require(place), ofPlace, machine, options.teardown)) outcomes.push(outcome);
+        for (const refusal of await write(machine.require(place), ofPlace, machine, options.teardown)) refusals.push(refusal);
       } catch (error) {
-        for (const change of ofPlace) outcomes.push({ change, error: asError(error) });
+        for (const change of ofPlace) refusals.push({ change, error: asError(error) });
       }
     }
-    return outcomes;
+    return refusals;
   };
+}
+
+/** Each change by itself, and whatever it throws. */
+export function tryEach<C extends KernelChange>(changes: readonly C[], make: (change: C) => void): Refusal[] {
+  const refusals: Refusal[] = [];
+  for (const change of changes) {
+    try {
+      make(change);
+    } catch (error) {
+      refusals.push({ change, error: asError(error) });
+    }
+  }
+  return refusals;
 }
 
 /** How objects of one kind are told apart, compared and named. */

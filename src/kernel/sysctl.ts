@@ -3,9 +3,8 @@ import { readSysctl, writeSysctl } from '../../native/index.js';
 import type { PlacePlan } from '../plan/node-plan.js';
 import type { Sysctl } from '../plan/objects.js';
 import { BeforeUs } from './before-us.js';
-import { asError } from './errors.js';
 import type { OpenPlace } from './machine.js';
-import { applying, observing, type ObjectChange, type PlacePair, type Reconciler } from './reconciler.js';
+import { applying, observing, tryEach, type ObjectChange, type PlacePair, type Reconciler } from './reconciler.js';
 import type { ObservedSysctl } from './state.js';
 
 export type SysctlChange = ObjectChange<'sysctl', Sysctl, ObservedSysctl>;
@@ -15,21 +14,16 @@ export const sysctlReconciler: Reconciler<'sysctl', SysctlChange> = {
   diff: (pairs) => pairs.flatMap(diffSysctls),
   apply: applying((open, changes, machine) => {
     const before = new BeforeUs(machine.settings.stateFolder);
-    return changes.map((change) => {
-      try {
-        if (change.desired === null) return { change }; // A setting is never removed.
-        const { path, value, optional } = change.desired;
-        // IPVS's settings are there once its module is (ip_vs_ctl.c registers them per namespace).
-        if (path.startsWith('net/ipv4/vs/')) open.ipvs();
-        const parts = path.split('/');
-        const present = readSysctl(parts, open.namespace);
-        if (present === undefined && optional === true) return { change };
-        if (open.place === 'host' && present !== undefined && present !== value) before.rememberSysctl(path, present);
-        writeSysctl(parts, value, open.namespace);
-        return { change };
-      } catch (error) {
-        return { change, error: asError(error) };
-      }
+    return tryEach(changes, ({ desired }) => {
+      if (desired === null) return; // A setting is never removed.
+      const { path, value, optional } = desired;
+      // IPVS's settings are there once its module is (ip_vs_ctl.c registers them per namespace).
+      if (path.startsWith('net/ipv4/vs/')) open.ipvs();
+      const parts = path.split('/');
+      const present = readSysctl(parts, open.namespace);
+      if (present === undefined && optional === true) return;
+      if (open.place === 'host' && present !== undefined && present !== value) before.rememberSysctl(path, present);
+      writeSysctl(parts, value, open.namespace);
     });
   }),
 };

@@ -11,5 +11,5 @@ export function unreadable(kind: Kind, place: Place, error: Error): Unreadable {
 }
 
 export function isUnreadable(change: Change): change is Unreadable {
-  return change.key === 'unreadable' && 'error' in change;
+  return 'error' in change && change.key === 'unreadable';
 }

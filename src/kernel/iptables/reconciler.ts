@@ -2,7 +2,7 @@
 import { CommandError, run, type NetworkNamespace } from '../../../native/index.js';
 import { BeforeUs } from '../before-us.js';
 import { asError } from '../errors.js';
-import { applying, observing, type Outcome, type Reconciler } from '../reconciler.js';
+import { applying, observing, type Reconciler, type Refusal } from '../reconciler.js';
 import { diffIptables, type IptablesChange } from './diff.js';
 import { parseIptablesSave, type IptablesDocument } from './document.js';
 import { editsOf, linesOf, placedRuleKey, tableOf, type EditOptions, type RestoreLine } from './edit.js';
@@ -52,7 +52,7 @@ export async function readIptables(namespace: NetworkNamespace): Promise<Iptable
   return parseIptablesSave((await run('iptables-save', [], { namespace, timeoutMs: longestMs })).stdout);
 }
 
-export async function applyIptables(namespace: NetworkNamespace, changes: readonly IptablesChange[], teardown: boolean): Promise<Outcome[]> {
+export async function applyIptables(namespace: NetworkNamespace, changes: readonly IptablesChange[], teardown: boolean): Promise<Refusal[]> {
   const refused = new Map<IptablesChange, Error>();
   const without = new Set<string>();
   const refuse = (culprits: readonly IptablesChange[], error: Error): void => {
@@ -76,10 +76,7 @@ export async function applyIptables(namespace: NetworkNamespace, changes: readon
   } catch (error) {
     refuse(pending(), asError(error));
   }
-  return changes.map((change) => {
-    const error = refused.get(change);
-    return error === undefined ? { change } : { change, error };
-  });
+  return [...refused].map(([change, error]) => ({ change, error }));
 }
 
 interface Failure {

@@ -4,8 +4,7 @@ import { goneCodes, sendEach } from '../batch.js';
 import { asError, codeOf } from '../errors.js';
 import type { Machine, OpenPlace } from '../machine.js';
 import { linkAlias } from '../marks.js';
-import type { Outcome, Reconciler } from '../reconciler.js';
-import { groupBy } from '../reconciler.js';
+import { groupBy, tryEach, type Reconciler, type Refusal } from '../reconciler.js';
 import { diffLinks, type LinkChange, type LinkWork } from './diff.js';
 import { observeLinks } from './observe.js';
 
@@ -15,54 +14,49 @@ export const linkReconciler: Reconciler<'link', LinkChange> = {
   apply: (machine, changes) => Promise.resolve(applyLinks(machine, changes)),
 };
 
-function applyLinks(machine: Machine, changes: readonly LinkChange[]): Outcome[] {
-  const outcomes: Outcome[] = [];
+function applyLinks(machine: Machine, changes: readonly LinkChange[]): Refusal[] {
+  const refusals: Refusal[] = [];
   // A bridge before the veths that are its ports; whole links before settings.
   const order: LinkWork['type'][] = ['make-bridge', 'make-veth', 'make-vxlan', 'settings', 'delete'];
   for (const type of order) {
     for (const [place, ofPlace] of groupBy(changes.filter(({ work }) => work.type === type), (change) => change.place)) {
       try {
         const open = machine.require(place);
-        outcomes.push(...applyType(machine, open, type, ofPlace));
+        refusals.push(...applyType(machine, open, type, ofPlace));
       } catch (error) {
-        outcomes.push(...ofPlace.map((change) => ({ change, error: asError(error) })));
+        refusals.push(...ofPlace.map((change) => ({ change, error: asError(error) })));
       }
       machine.beginPass();
     }
   }
-  return outcomes;
+  return refusals;
 }
 
-function applyType(machine: Machine, open: OpenPlace, type: LinkWork['type'], changes: readonly LinkChange[]): Outcome[] {
+function applyType(machine: Machine, open: OpenPlace, type: LinkWork['type'], changes: readonly LinkChange[]): Refusal[] {
   if (type === 'make-veth') return makeVeths(machine, open, changes);
-  if (type === 'make-vxlan') return changes.map((change) => makeVxlan(machine, open, change));
+  if (type === 'make-vxlan') return tryEach(changes, (change) => { makeVxlan(machine, open, change); });
   return sendEach(open, changes, ({ work }) => messagesOf(open, work));
 }
 
 /** Asked for where its UDP socket belongs, born where it is used (rtnl_newlink_create() of net/core/rtnetlink.c). */
-function makeVxlan(machine: Machine, open: OpenPlace, change: LinkChange): Outcome {
-  if (change.work.type !== 'make-vxlan') return { change };
-  const { link, replaces } = change.work;
-  try {
-    if (replaces) deleteIfThere(open, link.name);
-    const { name, mac, mtu, id, port, local } = link;
-    machine
-      .require(link.underlay)
-      .routes()
-      .execute([createVxlan({ name, macAddress: mac, mtu, id, port, local, learning: false, namespace: open.namespace })]);
-    open.routes().execute([changeLink(name, { isUp: true, alias: linkAlias })]);
-    return { change };
-  } catch (error) {
-    return { change, error: asError(error) };
-  }
+function makeVxlan(machine: Machine, open: OpenPlace, { work }: LinkChange): void {
+  if (work.type !== 'make-vxlan') return;
+  const { link, replaces } = work;
+  if (replaces) deleteIfThere(open, link.name);
+  const { name, mac, mtu, id, port, local } = link;
+  machine
+    .require(link.underlay)
+    .routes()
+    .execute([createVxlan({ name, macAddress: mac, mtu, id, port, local, learning: false, namespace: open.namespace })]);
+  open.routes().execute([changeLink(name, { isUp: true, alias: linkAlias })]);
 }
 
 /**
  * One message makes both ends, each in its place; the peer's end is born down and brought up in a second one. Ends that
  * stand in the way go first, one by one: deleting one end takes its peer along, which may be the next.
  */
-function makeVeths(machine: Machine, open: OpenPlace, changes: readonly LinkChange[]): Outcome[] {
-  const made = sendEach(open, changes, ({ work }) => {
+function makeVeths(machine: Machine, open: OpenPlace, changes: readonly LinkChange[]): Refusal[] {
+  const refusals = sendEach(open, changes, ({ work }) => {
     if (work.type !== 'make-veth') return [];
     for (const { place, name } of work.replaces) deleteIfThere(machine.require(place), name);
     const [owner, peer] = [work.owner.link, work.peer.link];
@@ -80,19 +74,14 @@ function makeVeths(machine: Machine, open: OpenPlace, changes: readonly LinkChan
       changeLink(owner.name, { alias: linkAlias }),
     ];
   });
-  return made.map((outcome) => (outcome.error === undefined ? bringPeerUp(machine, outcome) : outcome));
+  const refused = new Set(refusals.map(({ change }) => change));
+  return [...refusals, ...tryEach(changes.filter((change) => !refused.has(change)), (change) => { bringPeerUp(machine, change); })];
 }
 
-function bringPeerUp(machine: Machine, outcome: Outcome): Outcome {
-  const { change } = outcome;
-  if (change.kind !== 'link' || change.work.type !== 'make-veth') return outcome;
-  try {
-    const { place, link } = change.work.peer;
-    machine.require(place).routes().execute([changeLink(link.name, { isUp: true, alias: linkAlias })]);
-    return outcome;
-  } catch (error) {
-    return { change, error: asError(error) };
-  }
+function bringPeerUp(machine: Machine, { work }: LinkChange): void {
+  if (work.type !== 'make-veth') return;
+  const { place, link } = work.peer;
+  machine.require(place).routes().execute([changeLink(link.name, { isUp: true, alias: linkAlias })]);
 }
 
 function messagesOf(open: OpenPlace, work: LinkWork): NetlinkMessage[] {

@@ -8,7 +8,7 @@ import type { ObservedSet } from '../state.js';
 import { describeMember } from './members.js';
 
 export type SetSubject =
-  /** Make it, empty. */
+  /** Make it, with all that it should hold. */
   | { readonly type: 'make'; readonly set: KernelSet }
   /** Somebody made another set of that name: make it anew with all that it should hold, and put it in the other's place. */
   | { readonly type: 'replace'; readonly set: KernelSet }
@@ -28,11 +28,12 @@ export function diffSets({ desired: { place, sets }, observed }: PlacePair): Set
     const existing = found.get(set.name);
     found.delete(set.name);
     if (existing !== undefined && !isAlike(set, existing)) {
-      changes.push(wholeChange(place, 'change', set.name, `${describe(set)} with ${set.members.length} members (was ${describe(existing)})`, { type: 'replace', set }));
-      continue;
+      changes.push(wholeChange(place, 'change', set.name, `${describeWhole(set)} (was ${describe(existing)})`, { type: 'replace', set }));
+    } else if (existing === undefined) {
+      changes.push(wholeChange(place, 'add', set.name, describeWhole(set), { type: 'make', set }));
+    } else {
+      for (const change of diffMembers(place, set, existing.members)) changes.push(change);
     }
-    if (existing === undefined) changes.push(wholeChange(place, 'add', set.name, describe(set), { type: 'make', set }));
-    for (const change of diffMembers(place, set, existing?.members ?? [])) changes.push(change);
   }
   for (const set of found.values()) changes.push(wholeChange(place, 'remove', set.name, describe(set), { type: 'destroy', set }));
   return changes;
@@ -87,6 +88,10 @@ function isAlike(desired: KernelSet, observed: ObservedSet): boolean {
 
 function describe({ name, type, marked, odd }: ObservedSet): string {
   return `set ${name} (${type}${marked ? ', with marks' : ''}${odd === true ? ', with other options' : ''})`;
+}
+
+function describeWhole(set: KernelSet): string {
+  return `${describe(set)} with ${set.members.length} ${set.members.length === 1 ? 'member' : 'members'}`;
 }
 
 function wholeChange(place: Place, action: Action, name: string, summary: string, subject: SetSubject): SetChange {
