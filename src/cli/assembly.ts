@@ -58,15 +58,18 @@ function clusterOf(settings: Settings, ears: Ears, signal: AbortSignal): Promise
 const patienceMilliseconds = { unknown: 60_000, remembered: 20_000, running: 30_000 };
 
 async function swarmCluster(socket: string, settings: Settings, { events, logger }: Ears, signal: AbortSignal): Promise<Cluster> {
-  const [{ dockerSource }, { dockerLocalTasks }, { dockerSwarmInfo }, { MembershipFile }, { swarmSource }, { CredentialStore }, { swarmCertificates }, { relaySource }, { RelayPublisher }] =
+  const [{ dockerSource }, { dockerLocalTasks }, { dockerSwarmInfo }, { FirstHand }, { MembershipFile }, { NewsBoard }, { swarmSource }, { CredentialStore }, { swarmCertificates }, { NewsCourier }, { relaySource }, { RelayPublisher }] =
     await Promise.all([
       import('../cluster/docker/docker-source.js'),
       import('../cluster/docker/local-tasks.js'),
       import('../cluster/docker/swarm-info.js'),
+      import('../cluster/swarm/first-hand.js'),
       import('../cluster/swarm/membership-file.js'),
+      import('../cluster/swarm/news-board.js'),
       import('../cluster/swarm/swarm-source.js'),
       import('../cluster/relay/credential-store.js'),
       import('../cluster/relay/certificates.js'),
+      import('../cluster/relay/news-courier.js'),
       import('../cluster/relay/relay-source.js'),
       import('../server/relay-publisher.js'),
     ]);
@@ -76,20 +79,25 @@ async function swarmCluster(socket: string, settings: Settings, { events, logger
 
   const { port, address, certificates } = settings.relay;
   const credentials = new CredentialStore({ paths: certificates ?? swarmCertificates(membership.dockerRoot), logger });
+  const reached = (managers: () => typeof membership.managers) => () => managers().map((manager) => ({ ...manager, port }));
+  const firstHand = new FirstHand();
+  const news = new NewsBoard();
   const source = swarmSource({
     membership,
     ask: (asking) => dockerSwarmInfo({ socket, requestMilliseconds: patienceMilliseconds.running }, asking),
     remember: (now) => file.remember(now),
     docker: dockerSource({ socket, logger, taskWatch: { socket: settings.swarmSocket, authority: swarmCertificates(membership.dockerRoot).authority } }),
-    relay: (managers, onlyAvailable) =>
-      relaySource({ managers: () => managers().map((manager) => ({ ...manager, port })), credentials: () => credentials.current, onlyAvailable, events }),
+    relay: (managers, onlyAvailable) => relaySource({ managers: reached(managers), credentials: () => credentials.current, onlyAvailable, events }),
     credentials,
-    publisher: new RelayPublisher({ port, credentials, events, logger }),
+    publisher: new RelayPublisher({ port, credentials, onNews: (nodeId, said) => { news.put(nodeId, said); }, events, logger }),
+    firstHand,
+    courier: (managers) => new NewsCourier({ managers: reached(managers), credentials: () => credentials.current, logger }),
+    news,
     relayAddress: address,
     events,
     logger,
   });
-  return { source, localTasks: dockerLocalTasks({ socket, logger }), node: { id: membership.nodeId, name: membership.name } };
+  return { source, localTasks: firstHand.overhear(dockerLocalTasks({ socket, logger })), node: { id: membership.nodeId, name: membership.name } };
 }
 
 async function fileCluster(path: string, settings: Settings, signal: AbortSignal): Promise<Cluster> {

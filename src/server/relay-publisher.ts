@@ -1,6 +1,7 @@
 /** Opens, moves, renews and closes the relay of a node, as its part in the cluster and its certificate change. */
 import type { Credentials } from '../cluster/relay/certificates.js';
 import type { CredentialStore } from '../cluster/relay/credential-store.js';
+import type { News } from '../cluster/relay/protocol.js';
 import type { RelayFacts } from '../cluster/source.js';
 import type { ClusterState } from '../cluster/state.js';
 import type { Publisher } from '../cluster/swarm/publisher.js';
@@ -12,6 +13,8 @@ import { startRelayServer, type RelayServer } from './relay-server.js';
 export interface RelayPublisherOptions {
   readonly port: number;
   readonly credentials: CredentialStore;
+  /** What a node says of its own tasks. */
+  readonly onNews: (nodeId: string, news: News) => void;
   readonly events: EventRecorder;
   readonly logger: Logger;
 }
@@ -92,9 +95,9 @@ export class RelayPublisher implements Publisher {
   }
 
   private async open(address: string, credentials: Credentials): Promise<void> {
-    const { port, events, logger } = this.options;
+    const { port, onNews, events, logger } = this.options;
     try {
-      this.server = await startRelayServer({ address, port, credentials, history: this.history, logger });
+      this.server = await startRelayServer({ address, port, credentials, history: this.history, onNews, logger });
     } catch (error) {
       this.tellTrouble(`${address}:${port} can't be listened on (${(error as Error).message}); see \`ss -ltnp sport = :${port}\``);
       return;

@@ -9,7 +9,7 @@ import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
-import { heartbeatMilliseconds, statePath, watchPath } from '../cluster/relay/protocol.js';
+import { heartbeatMilliseconds, longestNews, newsPath, parseNews, statePath, watchPath, type News } from '../cluster/relay/protocol.js';
 import type { Credentials } from '../cluster/relay/certificates.js';
 import type { Logger } from '../log.js';
 import { addressOf, Admission, peerOf } from './relay-admission.js';
@@ -22,6 +22,8 @@ export interface RelayServerOptions {
   readonly port: number;
   readonly credentials: Credentials;
   readonly history: RelayHistory;
+  /** What a node says of its own tasks; `nodeId` is proved. */
+  readonly onNews: (nodeId: string, news: News) => void;
   readonly logger: Logger;
   readonly limits?: Partial<RelayLimits>;
 }
@@ -165,13 +167,15 @@ class Relay implements RelayServer {
     if (request.socket.destroyed) return;
     response.setHeader('connection', 'close');
     response.setHeader('cache-control', 'no-store');
-    if (request.method !== 'GET') {
-      response.setHeader('allow', 'GET');
-      this.refuseRequest(request, response, 405, 'only GET is answered here');
+    const url = URL.canParse(request.url ?? '', 'https://relay') ? new URL(request.url ?? '', 'https://relay') : null;
+    const allowed = url?.pathname === newsPath ? 'POST' : 'GET';
+    if (request.method !== allowed) {
+      response.setHeader('allow', allowed);
+      this.refuseRequest(request, response, 405, `only ${allowed} is answered here`);
       return;
     }
-    if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) {
-      this.refuseRequest(request, response, 400, 'nothing that is asked here has a body');
+    if (request.headers['transfer-encoding'] !== undefined || (allowed === 'GET' && request.headers['content-length'] !== undefined)) {
+      this.refuseRequest(request, response, 400, 'a body of no known length, or where none is asked for');
       return;
     }
     const nodeId = this.nodeOf(request.socket as TLSSocket);
@@ -179,10 +183,10 @@ class Relay implements RelayServer {
       this.refuseRequest(request, response, 403, noNode);
       return;
     }
-    const url = URL.canParse(request.url ?? '', 'https://relay') ? new URL(request.url ?? '', 'https://relay') : null;
     if (url?.pathname === statePath) this.list(response);
     else if (url?.pathname === watchPath) this.watch(url, nodeId, request, response);
-    else this.refuseRequest(request, response, 404, `nothing is here; there are ${statePath} and ${watchPath}`);
+    else if (url?.pathname === newsPath) this.hear(nodeId, request, response);
+    else this.refuseRequest(request, response, 404, `nothing is here; there are ${statePath}, ${watchPath} and ${newsPath}`);
   }
 
   /** By the certificate that the connection was admitted with. */
@@ -236,6 +240,27 @@ class Relay implements RelayServer {
       this.watchers.delete(response);
     });
     for (const line of [...missed, history.heartbeat()]) write(line);
+  }
+
+  /** The length is known, and Node reads no more than that. */
+  private hear(nodeId: string, request: IncomingMessage, response: ServerResponse): void {
+    if (!(Number(request.headers['content-length']) <= longestNews)) {
+      this.refuseRequest(request, response, 413, `expected news of a known length, at most ${longestNews} bytes`);
+      return;
+    }
+    const pieces: Buffer[] = [];
+    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('end', () => {
+      let news: News;
+      try {
+        news = parseNews(Buffer.concat(pieces).toString('utf8'));
+      } catch (error) {
+        this.refuseRequest(request, response, 400, (error as Error).message);
+        return;
+      }
+      this.options.onNews(nodeId, news);
+      response.writeHead(204).end();
+    });
   }
 
   private drop(response: ServerResponse, reason: string): void {

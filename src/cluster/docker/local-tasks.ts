@@ -12,7 +12,7 @@ import type { LocalTask, LocalTasks, LocalTasksListener } from '../source.js';
 import { DockerClient } from './client.js';
 import { DockerAnswerError } from './errors.js';
 import { followEvents, type DockerEvent } from './events.js';
-import { field, idOf, numberOf } from './json.js';
+import { field, idOf, numberOf, textOf } from './json.js';
 import type { RawObject } from './raw.js';
 
 export interface DockerLocalTasksOptions {
@@ -99,7 +99,13 @@ export function localTaskOf(container: RawObject): LocalTask | null {
   const taskId = idOf(field(container, 'Config', 'Labels'), taskLabel);
   const processId = numberOf(container, 'State', 'Pid') ?? 0;
   if (taskId === null || field(container, 'State', 'Running') !== true || !Number.isSafeInteger(processId) || processId < 2) return null;
-  return { taskId, namespace: `/proc/${processId}/ns/net` };
+  return { taskId, namespace: `/proc/${processId}/ns/net`, isReady: isHealthy(container) };
+}
+
+/** As Swarm sees it: a container without a health check is healthy once it runs. */
+function isHealthy(container: RawObject): boolean {
+  const health = textOf(container, 'State', 'Health', 'Status') ?? 'none';
+  return health === 'none' || health === 'healthy';
 }
 
 class LocalTasksFollower {
@@ -152,9 +158,15 @@ class LocalTasksFollower {
       if (this.told !== null && this.failure === null) this.tell(`container ${action}`);
     } else if (action === 'start') {
       this.containers.revive(id);
-      this.started.add(id);
-      this.alarm.ring();
+      this.lookAt(id);
+    } else if (action.startsWith('health_status')) {
+      this.lookAt(id);
     }
+  }
+
+  private lookAt(id: string): void {
+    this.started.add(id);
+    this.alarm.ring();
   }
 
   private wantList(reason: string): void {

@@ -4,6 +4,8 @@
  * GET /v1/state                     the whole state, and where in the manager's history it stands
  * GET /v1/watch?epoch=E&after=R     lines of JSON without an end: what changed after revision R, and heartbeats;
  *                                   410 when the history starts later, or is another one: list again
+ * POST /v1/news                     what a node knows of its own tasks before its manager's Docker does, whole: it takes
+ *                                   the place of what that node said before, and is forgotten when it is not repeated
  *
  * A history (an epoch) begins with the server's process; each change of the state is one revision of it.
  */
@@ -15,6 +17,7 @@ import type { ClusterState } from '../state.js';
 
 export const statePath = '/v1/state';
 export const watchPath = '/v1/watch';
+export const newsPath = '/v1/news';
 
 /** How often a manager says that it is alive, in milliseconds; and after how long a silence a follower leaves it. */
 export const heartbeatMilliseconds = 2_000;
@@ -23,6 +26,7 @@ export const silenceMilliseconds = 10_000;
 /** In bytes. A cluster of thousands of tasks is some megabytes. */
 export const longestState = 128 * 1024 * 1024;
 export const longestLine = 32 * 1024 * 1024;
+export const longestNews = 256 * 1024;
 
 /** Times of changes that go with one line. */
 export const mostChangeTimes = 1_000;
@@ -50,6 +54,23 @@ const heartbeatSchema = z.strictObject({ type: z.literal('heartbeat'), revision:
 
 const lineSchema = z.discriminatedUnion('type', [changeSchema, heartbeatSchema]);
 
+/** Of one node, so few that nobody is kept busy. */
+const taskList = z.array(z.string().regex(/^[A-Za-z0-9]{1,64}$/)).max(2_000);
+
+const newsSchema = z.strictObject({ gone: taskList, running: taskList });
+
+/** Ids of tasks whose container has died, and of tasks about to run whose container does, healthy where it can tell. */
+export interface News {
+  readonly gone: readonly string[];
+  readonly running: readonly string[];
+}
+
+export const noNews: News = { gone: [], running: [] };
+
+export function isEmptyNews({ gone, running }: News): boolean {
+  return gone.length === 0 && running.length === 0;
+}
+
 /** `available`: the manager's own Docker answers; false: the state is the last good one. */
 export type Listing = z.infer<typeof listingSchema>;
 export type Change = z.infer<typeof changeSchema>;
@@ -71,6 +92,11 @@ export function parseListing(text: string): Listing {
 /** Throws ProtocolError. */
 export function parseLine(text: string): Line {
   return check(lineSchema, text, 'line');
+}
+
+/** Throws ProtocolError. */
+export function parseNews(text: string): News {
+  return check(newsSchema, text, 'news');
 }
 
 function check<Value>(schema: z.ZodType<Value>, text: string, what: string): Value {

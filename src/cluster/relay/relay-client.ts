@@ -6,7 +6,7 @@ import { quoteForPeople } from '../condition.js';
 import { LineSplitter } from '../docker/lines.js';
 import { certificateVerdicts } from './certificate-verdicts.js';
 import { identityOf, type Credentials } from './certificates.js';
-import { longestLine, longestState, parseLine, parseListing, ProtocolError, statePath, watchPath, type Line, type Listing } from './protocol.js';
+import { longestLine, longestState, newsPath, parseLine, parseListing, ProtocolError, statePath, watchPath, type Line, type Listing, type News } from './protocol.js';
 
 export interface Manager {
   readonly nodeId: string;
@@ -73,6 +73,12 @@ export async function watchState(
   throw new RelayError(`${call.name} ended its stream`);
 }
 
+/** Rejects with RelayError. */
+export async function tellNews(manager: Manager, credentials: Credentials, news: News, patience: RelayPatience, signal: AbortSignal): Promise<void> {
+  const call = new Call(manager, credentials, newsPath, patience.silence, signal, JSON.stringify(news));
+  await call.run(() => undefined, patience.listing);
+}
+
 export function nameOfManager({ nodeId, host, port }: Manager): string {
   return `manager ${nodeId} (${host}:${port})`;
 }
@@ -88,6 +94,8 @@ class Call {
     private readonly path: string,
     private readonly silence: number,
     private readonly signal: AbortSignal,
+    /** Of a POST; null: a GET. */
+    private readonly body: string | null = null,
   ) {
     this.name = nameOfManager(manager);
   }
@@ -130,13 +138,14 @@ class Call {
     return new Promise((resolve, reject) => {
       const call = request(this.requestOptions(signal), resolve);
       call.on('error', reject);
-      call.end();
+      call.end(this.body ?? undefined);
     });
   }
 
   private requestOptions(signal: AbortSignal): RequestOptions {
-    const { manager, credentials } = this;
+    const { manager, credentials, body } = this;
     return {
+      ...(body === null ? {} : { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }),
       host: manager.host,
       port: manager.port,
       path: this.path,
@@ -166,7 +175,7 @@ class Call {
   private read(response: IncomingMessage, onPiece: (piece: Buffer) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       const { statusCode = 0 } = response;
-      if (statusCode !== 200) {
+      if (statusCode !== 200 && statusCode !== 204) {
         response.destroy();
         reject(statusCode === 410 ? new HistoryGoneError(`${this.name} has a newer history`) : new RelayError(`it answered ${statusCode}`));
         return;

@@ -5,7 +5,9 @@
 import type { EventRecorder } from '../../event.js';
 import type { Logger } from '../../log.js';
 import type { ClusterSource } from '../source.js';
+import type { ClusterState } from '../state.js';
 import type { Teller } from '../teller.js';
+import type { NewsBoard } from './news-board.js';
 import type { Publisher } from './publisher.js';
 
 export interface ManagerPartOptions {
@@ -13,6 +15,8 @@ export interface ManagerPartOptions {
   /** The other managers' relays, only of those whose Docker answers. */
   readonly others: ClusterSource;
   readonly publisher: Publisher;
+  /** What nodes say of their own tasks before Docker does. */
+  readonly news: NewsBoard;
   readonly teller: Teller;
   readonly events: EventRecorder;
   readonly logger: Logger;
@@ -20,6 +24,8 @@ export interface ManagerPartOptions {
 }
 
 export class ManagerPart {
+  /** As the own Docker told it; null before the first. */
+  private state: ClusterState | null = null;
   /** Why the own Docker does not answer; null while it does. */
   private failure: Error | null = null;
   private patience: NodeJS.Timeout | undefined;
@@ -35,7 +41,10 @@ export class ManagerPart {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { docker, publisher, teller } = this.options;
+    const { docker, news, publisher, teller } = this.options;
+    news.onChange(() => {
+      if (!signal.aborted && this.state !== null && this.failure === null) this.tell(this.state, 'first-hand news', []);
+    });
     try {
       await docker.follow(
         {
@@ -43,8 +52,8 @@ export class ManagerPart {
             if (signal.aborted) return;
             this.failure = null;
             this.leaveOthers();
-            publisher.publish(state, changedAt);
-            teller.tell(state, reason, () => changedAt ?? []);
+            this.state = state;
+            this.tell(state, reason, changedAt ?? []);
           },
           onUnavailable: (error) => {
             if (signal.aborted) return;
@@ -61,6 +70,13 @@ export class ManagerPart {
       // Who is no manager any more does not know the cluster.
       publisher.setUnavailable();
     }
+  }
+
+  private tell(state: ClusterState, reason: string, changedAt: readonly number[]): void {
+    const { news, publisher, teller } = this.options;
+    const now = news.applyTo(state);
+    publisher.publish(now, changedAt);
+    teller.tell(now, reason, () => changedAt);
   }
 
   private followOthers(signal: AbortSignal): void {

@@ -13,10 +13,13 @@ import type { Logger } from '../../log.js';
 import { Alarm } from '../alarm.js';
 import type { SwarmInfo } from '../docker/swarm-info.js';
 import type { CredentialStore } from '../relay/credential-store.js';
+import type { NewsCourier } from '../relay/news-courier.js';
 import type { ClusterListener, ClusterSource, RelayFacts } from '../source.js';
 import { Teller } from '../teller.js';
 import { ManagerPart } from './manager-part.js';
 import { membershipOf, NoSwarmError, type SwarmMembership } from './membership.js';
+import type { FirstHand } from './first-hand.js';
+import type { NewsBoard } from './news-board.js';
 import type { Publisher } from './publisher.js';
 
 export interface SwarmSourceOptions {
@@ -30,6 +33,12 @@ export interface SwarmSourceOptions {
   readonly relay: (managers: () => SwarmMembership['managers'], onlyAvailable: boolean) => ClusterSource;
   readonly credentials: CredentialStore;
   readonly publisher: Publisher;
+  /** What this node knows of its own tasks before the managers do. */
+  readonly firstHand: FirstHand;
+  /** Brings it to those of the managers that are not this node. */
+  readonly courier: (managers: () => SwarmMembership['managers']) => Pick<NewsCourier, 'bring' | 'close'>;
+  /** What nodes say of theirs, where this one is a manager. */
+  readonly news: NewsBoard;
   /** On which the relay is served; null: the one by which Swarm knows the node. */
   readonly relayAddress: string | null;
   readonly events: EventRecorder;
@@ -119,6 +128,11 @@ class SwarmFollower {
     // Both parts begin by it. Where there is none yet, who needs it says so, and it is awaited below.
     await this.options.credentials.read().catch(() => undefined);
     const following = this.options.credentials.follow(AbortSignal.any([signal, own.signal]));
+    const courier = this.options.courier(() => this.otherManagers());
+    this.options.firstHand.onNews((news) => {
+      if (this.membership.role === 'manager') this.options.news.put(this.membership.nodeId, news);
+      courier.bring(news);
+    });
     try {
       while (!signal.aborted) {
         await this.takePart();
@@ -129,6 +143,8 @@ class SwarmFollower {
     } finally {
       forget();
       own.abort();
+      courier.close();
+      this.options.news.close();
       this.part?.stop.abort();
       await this.options.publisher.serveOn(null);
       await following;
@@ -186,8 +202,9 @@ class SwarmFollower {
     const stop = new AbortController();
     const manager = new ManagerPart({
       docker,
-      others: this.options.relay(() => this.membership.managers.filter(({ nodeId }) => nodeId !== this.membership.nodeId), true),
+      others: this.options.relay(() => this.otherManagers(), true),
       publisher,
+      news: this.options.news,
       teller: this.teller,
       events,
       logger,
@@ -195,6 +212,10 @@ class SwarmFollower {
     });
     this.start(manager.run(stop.signal), stop.signal);
     return { role: 'manager', stop, description: () => `${manager.description}, ${publisher.description}`, relay: () => publisher.facts };
+  }
+
+  private otherManagers(): SwarmMembership['managers'] {
+    return this.membership.managers.filter(({ nodeId }) => nodeId !== this.membership.nodeId);
   }
 
   private beWorker(): Part {

@@ -170,6 +170,8 @@ describe('what a node of the cluster may ask', () => {
 
   test.each<[string, RequestOptions, number]>([
     ['another method', { path: '/v1/state', method: 'DELETE' }, 405],
+    ['news without any', { path: '/v1/news' }, 405],
+    ['a state that is brought', { path: '/v1/state', method: 'POST' }, 405],
     ['another path', { path: '/v1/state/../../etc/passwd' }, 404],
     ['no path at all', { path: '//' }, 404],
     ['a stream without a place in the history', { path: '/v1/watch' }, 400],
@@ -259,6 +261,40 @@ describe('whatever a node does costs bounded memory', () => {
     socket.write(`GET /v1/watch?epoch=${manager.history.epoch}&after=1 HTTP/1.1\r\nHost: relay\r\n\r\n`);
     return socket;
   }
+});
+
+describe('what a node says of its own tasks', () => {
+  const bring = (body: string, headers: Record<string, string | number> = { 'content-length': Buffer.byteLength(body) }) => ask({ path: '/v1/news', method: 'POST', headers }, body);
+
+  test('is heard with the name that its certificate proves', async () => {
+    expect((await bring('{"gone":["t1"],"running":[]}')).status).toBe(204);
+    expect(manager.heard).toEqual([['w1', { gone: ['t1'], running: [] }]]);
+  });
+
+  test.each<[string, string]>([
+    ['no JSON', '{'],
+    ['an unknown field', '{"gone":[],"running":[],"weight":{"t1":5}}'],
+    ['ids that are none', '{"gone":["../t1"],"running":[]}'],
+    ['more than anybody has', JSON.stringify({ gone: Array.from({ length: 2_001 }, (_, n) => `t${n}`), running: [] })],
+    ['nothing', ''],
+  ])('%s is refused, and nothing of it is used', async (_, body) => {
+    expect((await bring(body)).status).toBe(400);
+    expect(manager.heard).toEqual([]);
+  });
+
+  test('news of no known length, or of more than is read, are refused unread', async () => {
+    expect((await bring('{"gone":[],"running":[]}', { 'transfer-encoding': 'chunked' })).status).toBe(400);
+    const socket = secure();
+    socket.write('POST /v1/news HTTP/1.1\r\nHost: relay\r\nContent-Length: 100000000\r\n\r\n');
+    expect(await closed(socket)).toContain('413');
+    expect(manager.heard).toEqual([]);
+  });
+
+  test('a node that was removed is not heard', async () => {
+    manager.history.publish({ ...web(1), nodes: web(1).nodes.filter(({ id }) => id !== 'w1') });
+    expect((await bring('{"gone":["t1"],"running":[]}')).status).toBe(403);
+    expect(manager.heard).toEqual([]);
+  });
 });
 
 describe('a rotation', () => {

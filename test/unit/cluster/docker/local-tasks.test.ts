@@ -68,11 +68,23 @@ test('while Docker is away the last good list stays, and its return is told', as
   expect(recorder.count('local: /')).toBe(0);
 });
 
+test('a container with a health check is ready for connections when that says so', () => {
+  const ready = (health: unknown) => localTaskOf({ Config: { Labels: { 'com.docker.swarm.task.id': 'task1' } }, State: { Running: true, Pid: 4711, Health: health } })?.isReady;
+  expect([undefined, { Status: 'none' }, { Status: 'healthy' }].map(ready)).toEqual([true, true, true]);
+  expect([{ Status: 'starting' }, { Status: 'unhealthy' }].map(ready)).toEqual([false, false]);
+});
+
+test('a container that becomes healthy is looked at again', async () => {
+  dockerd.containers.set(one, { taskId: 'task1', pid: 4799 });
+  dockerd.event('container', 'health_status: healthy', one);
+  await recorder.until('task1=/proc/4799/ns/net');
+});
+
 test('a container that is no task, or has no process, is no local task', () => {
   const container = (labels: unknown, state: unknown) => ({ Config: { Labels: labels }, State: state });
   const label = { 'com.docker.swarm.task.id': 'task1' };
 
-  expect(localTaskOf(container(label, { Running: true, Pid: 4711 }))).toEqual({ taskId: 'task1', namespace: '/proc/4711/ns/net' });
+  expect(localTaskOf(container(label, { Running: true, Pid: 4711 }))).toEqual({ taskId: 'task1', namespace: '/proc/4711/ns/net', isReady: true });
   expect(localTaskOf(container(null, { Running: true, Pid: 4711 }))).toBeNull();
   expect(localTaskOf(container(label, { Running: false, Pid: 0 }))).toBeNull();
   expect(localTaskOf(container(label, { Running: true, Pid: 0 }))).toBeNull();

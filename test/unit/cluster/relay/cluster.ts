@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Credentials, RelayRole } from '../../../../src/cluster/relay/certificates.js';
+import type { News } from '../../../../src/cluster/relay/protocol.js';
 import type { Manager } from '../../../../src/cluster/relay/relay-client.js';
 import { EventRecorder } from '../../../../src/event.js';
 import type { Logger } from '../../../../src/log.js';
@@ -42,13 +43,15 @@ export class KeptLog implements Logger {
 export class TestManager {
   history = new RelayHistory();
   readonly log = new KeptLog();
+  /** What nodes have said of their own tasks. */
+  readonly heard: (readonly [nodeId: string, news: News])[] = [];
   server: RelayServer | null = null;
   private port = 0;
 
   constructor(readonly nodeId: string, private readonly limits: Partial<RelayLimits> = {}, private readonly credentials = credentialsOf(nodeId, 'swarm-manager')) {}
 
   async start(): Promise<void> {
-    this.server = await startRelayServer({ address: '127.0.0.1', port: this.port, credentials: this.credentials, history: this.history, logger: this.log, limits: { heartbeat: 50, ...this.limits } });
+    this.server = await startRelayServer({ address: '127.0.0.1', port: this.port, credentials: this.credentials, history: this.history, onNews: (nodeId, news) => { this.heard.push([nodeId, news]); }, logger: this.log, limits: { heartbeat: 50, ...this.limits } });
     this.port = Number(this.server.address.split(':')[1]);
   }
 

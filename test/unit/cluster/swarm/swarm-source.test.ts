@@ -7,7 +7,10 @@ import { dockerSwarmInfo } from '../../../../src/cluster/docker/swarm-info.js';
 import type { RelayRole } from '../../../../src/cluster/relay/certificates.js';
 import { CredentialStore } from '../../../../src/cluster/relay/credential-store.js';
 import { relaySource } from '../../../../src/cluster/relay/relay-source.js';
+import { NewsCourier } from '../../../../src/cluster/relay/news-courier.js';
+import { FirstHand } from '../../../../src/cluster/swarm/first-hand.js';
 import type { SwarmMembership } from '../../../../src/cluster/swarm/membership.js';
+import { NewsBoard } from '../../../../src/cluster/swarm/news-board.js';
 import { NodeChangedError, swarmSource } from '../../../../src/cluster/swarm/swarm-source.js';
 import { Backoff } from '../../../../src/controller/backoff.js';
 import { RelayPublisher } from '../../../../src/server/relay-publisher.js';
@@ -36,6 +39,8 @@ let running: Promise<void>;
 let port: number;
 let remembered: SwarmMembership[];
 let source: ReturnType<typeof swarmSource>;
+let firstHand: FirstHand;
+let news: NewsBoard;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'routemesh-swarm-'));
@@ -49,6 +54,8 @@ beforeEach(async () => {
   running = Promise.resolve();
   port = await freePort();
   remembered = [];
+  firstHand = new FirstHand();
+  news = new NewsBoard();
   await dockerd.start();
 });
 afterEach(async () => {
@@ -78,9 +85,9 @@ async function is({ role, nodeId = 'own', localState = 'active' }: Part): Promis
   await folder.write(authority, nodeId, `swarm-${role}` satisfies RelayRole);
 }
 
-function follow(role: 'manager' | 'worker'): void {
+function follow(role: 'manager' | 'worker', nodeId = 'own'): void {
   const credentials = new CredentialStore({ paths: folder.paths, logger: log, pollMilliseconds: 100 });
-  const membership: SwarmMembership = { nodeId: 'own', name: 'h9', role, address: '127.0.0.1', managers: [{ nodeId: 'm1', host: '192.0.2.1' }], dockerRoot: root };
+  const membership: SwarmMembership = { nodeId, name: 'h9', role, address: '127.0.0.1', managers: [{ nodeId: 'm1', host: '192.0.2.1' }], dockerRoot: root };
   source = swarmSource({
     membership,
     ask: (signal) => dockerSwarmInfo({ socket: dockerd.socket, requestMilliseconds: 500 }, signal),
@@ -99,7 +106,10 @@ function follow(role: 'manager' | 'worker'): void {
         backoff: new Backoff({ firstMilliseconds: 20, limitMilliseconds: 100 }),
       }),
     credentials,
-    publisher: new RelayPublisher({ port, credentials, events: log.events, logger: log }),
+    publisher: new RelayPublisher({ port, credentials, onNews: (nodeId, said) => { news.put(nodeId, said); }, events: log.events, logger: log }),
+    firstHand,
+    courier: (managers) => new NewsCourier({ managers: () => managers().map(({ nodeId }) => ({ ...other.address, nodeId })), credentials: () => credentials.current, logger: log }),
+    news,
     relayAddress: null,
     events: log.events,
     logger: log,
@@ -185,6 +195,49 @@ describe('a manager', () => {
     await until(() => source.description.includes("can't be listened on"), 'the reason');
     await blocker.stop();
     await untilServed(1);
+  });
+});
+
+describe('a container that dies', () => {
+  const alive = (...ids: readonly string[]) => { firstHand.onLocalTasks(new Map(ids.map((taskId) => [taskId, { taskId, namespace: `/proc/${taskId}/ns/net`, isReady: true }]))); };
+
+  test('on another node leaves a manager’s state as soon as that node says so, and comes back with what Docker says later', async () => {
+    await is({ role: 'manager' });
+    dockerd.cluster = cluster(2);
+    follow('manager');
+    await recorder.until('web.1*1 web.2*1');
+    await untilServed(2);
+    news.put('alphaid', { gone: ['t2'], running: [] });
+    await untilServed(1);
+    expect(recorder.log.at(-1)).toBe('state: 8080 web.1*1');
+    news.put('alphaid', { gone: [], running: [] });
+    await untilServed(2);
+  });
+
+  test('on a worker is told to its managers', async () => {
+    await is({ role: 'worker' });
+    other.history.publish(web(3));
+    await other.start();
+    follow('worker');
+    await recorder.until('web.3*1');
+    alive('t2', 't4');
+    alive('t2');
+    await until(() => other.heard.length > 0, 'the news');
+    expect(other.heard[0]).toEqual(['own', { gone: ['t4'], running: [] }]);
+  });
+
+  test('on a manager is told to the other managers, and known to itself', async () => {
+    await is({ role: 'manager', nodeId: 'alphaid' });
+    other.history.publish({ ...web(3), nodes: [...web(3).nodes, { id: 'alphaid', name: 'h9', address: '192.168.56.19', ready: true }] });
+    await other.start();
+    follow('manager', 'alphaid');
+    await recorder.until('web.1*1');
+    alive('t1');
+    alive();
+    await recorder.until('state: 8080', 2);
+    expect(recorder.log.at(-1)).toBe('state: 8080');
+    await until(() => other.heard.length > 0, 'the news');
+    expect(other.heard[0]).toEqual(['alphaid', { gone: ['t1'], running: [] }]);
   });
 });
 
