@@ -1,6 +1,7 @@
 /**
- * Convergence: from Docker's own timestamp of a task until the IPVS of every node has taken it in or out, seen by
- * test/tools/watch-ipvs.c for both meshes alike. A round scales a service up, kills its containers, and scales it down.
+ * Convergence: from Docker's own timestamp of a task, or of its container's end, until the IPVS of every node has taken it
+ * in or out, seen by test/tools/watch-ipvs.c for both meshes alike. A round scales a service up, kills containers of it, and
+ * scales it down.
  */
 import { containersOf } from '../../e2e/support/cluster.js';
 import { eventually, shell } from '../../e2e/support/lab.js';
@@ -19,7 +20,7 @@ type Delays = Record<Happening, number[]>;
 
 const whatOf: Readonly<Record<Happening, string>> = {
   started: 'a task runs → every node sends to it',
-  killed: 'a task has died → no node sends to it',
+  killed: 'a container has died → no node sends to it',
   'scaled down': 'the service is scaled down → no node sends to the task',
 };
 
@@ -76,10 +77,13 @@ async function once(nodes: readonly string[], side: Side, most: number): Promise
     const scaled = await runningTasks(side, name, most);
     const began = await delaysOf(watch, newIn(scaled, before), (seen, address) => takenInAt(seen, address, nodes));
 
-    const count = await killOneOnEach(nodes, name);
+    const deaths = await killOneOnEach(nodes, name);
     const ended = await eventually(async () => {
-      const failed = (await tasksOf(side, name)).filter(({ id, state }) => state === 'failed' && scaled.some((task) => task.id === id));
-      if (failed.length < count) throw new Error(`Docker has seen the end of ${failed.length} tasks of ${name}, ${count} were killed`);
+      const failed = (await tasksOf(side, name)).flatMap((task) => {
+        const timestamp = task.state === 'failed' ? deaths.get(task.id) : undefined;
+        return timestamp === undefined ? [] : [{ ...task, timestamp }];
+      });
+      if (failed.length < deaths.size) throw new Error(`Swarm has seen the end of ${failed.length} tasks of ${name}, ${deaths.size} were killed`);
       return failed;
     });
     const killed = await delaysOf(watch, ended, (seen, address) => takenOutAt(seen, address, nodes));
@@ -112,11 +116,21 @@ function delaysOf(watch: Watch, tasks: readonly BenchTask[], noticedAt: (seen: r
   }, 120_000);
 }
 
-/** SIGKILL, as a crash: nobody is told before. Gives how many. */
-async function killOneOnEach(nodes: readonly string[], name: string): Promise<number> {
+/** SIGKILL, as a crash: nobody is told before. Gives when each container ended, by its own Docker; by task id. */
+async function killOneOnEach(nodes: readonly string[], name: string): Promise<ReadonlyMap<string, string>> {
   const first = Object.entries(await containersOf(name, nodes)).flatMap(([node, [id]]) => (id === undefined ? [] : [{ node, id }]));
-  await Promise.all(first.map(({ node, id }) => shell(node, `curl -sS --fail --max-time 60 --unix-socket /run/docker.sock -X POST http://docker/containers/${id}/kill`)));
-  return first.length;
+  const docker = 'curl -sS --fail --max-time 60 --unix-socket /run/docker.sock';
+  await Promise.all(first.map(({ node, id }) => shell(node, `${docker} -X POST http://docker/containers/${id}/kill`)));
+  return new Map(await Promise.all(first.map(({ node, id }) => eventually(async () => {
+    const { Config: { Labels }, State } = JSON.parse(await shell(node, `${docker} http://docker/containers/${id}/json`)) as ContainerDetails;
+    if (State.Running) throw new Error(`container ${id} on ${node} has not ended yet`);
+    return [Labels['com.docker.swarm.task.id'] ?? '', State.FinishedAt] as const;
+  }))));
+}
+
+interface ContainerDetails {
+  readonly Config: { readonly Labels: Readonly<Record<string, string>> };
+  readonly State: { readonly Running: boolean; readonly FinishedAt: string };
 }
 
 interface Watch {
