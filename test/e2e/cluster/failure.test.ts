@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { askEach, cable, containersOf, everywhere, nodes, offered, oneOnEach, removeEverywhere, removeMeshes, running, setUpWithin, startMeshes, swarmReady } from '../support/cluster.js';
 import { askDocker } from '../support/docker.js';
-import { eventually, lab, shell } from '../support/lab.js';
+import { eventually, lab, on, shell } from '../support/lab.js';
 import type { LoadReport } from '../support/load.js';
 import { startMesh, status } from '../support/mesh.js';
 import { updateCompleted, updateService } from '../support/swarm.js';
@@ -34,6 +34,27 @@ async function putBack(): Promise<void> {
   });
   await offered('tcp/8080', 3);
 }
+
+describe('a container that dies on a node that Swarm can’t hear', () => {
+  beforeEach(putBack, setUpWithin);
+
+  it('gets no connection by any node, while Swarm still takes it for running', async () => {
+    const [container = ''] = (await containersOf(ours.name, ['h3'])).h3 ?? [];
+    // What the node’s dockerd has to say does not reach the manager’s; the relay does.
+    const unheard = 'OUTPUT -p tcp --dport 2377 -j DROP';
+    await shell('h3', `iptables -I ${unheard}`);
+    try {
+      await on('h3')('docker', 'kill', container);
+      await offered('tcp/8080', 2);
+      expect(await on('h1')('docker', 'service', 'ps', '--filter', 'node=h3', '--filter', 'desired-state=running', '--format', '{{.CurrentState}}', ours.name)).toMatch(/^Running /);
+    } finally {
+      await shell('h3', `iptables -D ${unheard}`);
+    }
+    expect((await askEach(ours.port, 6)).flat()).toHaveLength(18);
+    await running(ours.name, oneOnEach);
+    await offered('tcp/8080', 3);
+  }, 400_000);
+});
 
 describe('a node whose cable is pulled under load', () => {
   describe('and had a task, as the others', () => {
