@@ -76,7 +76,7 @@ async function idleFigures({ nodes, rounds }: PartContext, seconds: number): Pro
 }
 
 /** Samples are taken only when all that came has gone again: what is left then, stays. */
-async function churn({ nodes, minutes, tell }: PartContext): Promise<Figure[]> {
+async function churn({ nodes, minutes, small, tell }: PartContext): Promise<Figure[]> {
   const [node = 'h1'] = nodes;
   const samples: { readonly minute: number; readonly has: Belongings }[] = [];
   const began = Date.now();
@@ -84,7 +84,7 @@ async function churn({ nodes, minutes, tell }: PartContext): Promise<Figure[]> {
   let services = 0;
   // The first round warms caches up.
   do {
-    services += (await Promise.all((['routemesh', 'dockerd'] as const).map((side) => comeAndGo(nodes, side)))).length;
+    services += (await Promise.all((['routemesh', 'dockerd'] as const).map((side) => comeAndGo(nodes, side, small ? 1 : 2 * nodes.length)))).length;
     await pause(3000);
     samples.push({ minute: minute(), has: await belongingsOf(node) });
     tell(`rest: ${services} services came and went in ${minute().toFixed(1)} of ${minutes} minutes, ${samples.at(-1)?.has.residentMiB.toFixed(0)} MiB`);
@@ -103,16 +103,17 @@ async function churn({ nodes, minutes, tell }: PartContext): Promise<Figure[]> {
   ];
 }
 
-/** A service of one side comes, grows, shrinks, and goes; the two sides do so at once. */
-async function comeAndGo(nodes: readonly string[], side: Side): Promise<string> {
+/** A service of one side comes, grows to so many tasks, shrinks, and goes; the two sides do so at once. */
+async function comeAndGo(nodes: readonly string[], side: Side, most: number): Promise<string> {
   const name = `bench-churn-${side}`;
-  const most = 2 * nodes.length;
   await createService(side === 'dockerd' ? 'both' : side, { name, ports: [{ published: side === 'dockerd' ? 8180 : 8280, target: 80 }] });
   await runningTasks(side, name, 1);
-  await scale(name, most);
-  await runningTasks(side, name, most);
-  await scale(name, 1);
-  await runningTasks(side, name, 1);
+  if (most > 1) {
+    await scale(name, most);
+    await runningTasks(side, name, most);
+    await scale(name, 1);
+    await runningTasks(side, name, 1);
+  }
   await removeServices(nodes, [name]);
   return name;
 }
