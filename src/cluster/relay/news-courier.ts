@@ -7,7 +7,7 @@ import type { Logger } from '../../log.js';
 import { Alarm } from '../alarm.js';
 import type { Credentials } from './certificates.js';
 import { isEmptyNews, noNews, type News } from './protocol.js';
-import { tellNews, type Manager } from './relay-client.js';
+import { nameOfManager, tellNews, type Manager } from './relay-client.js';
 
 export interface NewsCourierOptions {
   /** As they are known now, without this node. */
@@ -29,8 +29,7 @@ export interface NewsIntervals {
 const defaultIntervals: NewsIntervals = { repeat: 20_000, patience: 5_000 };
 
 export class NewsCourier {
-  private news: News = noNews;
-  /** By node id of the manager. */
+  /** By the manager's name and address. */
   private readonly rounds = new Map<string, Round>();
   private readonly ending = new AbortController();
 
@@ -38,12 +37,17 @@ export class NewsCourier {
 
   /** In place of all that was to be told before. */
   bring(news: News): void {
-    this.news = news;
     if (this.ending.signal.aborted) return;
-    for (const manager of this.options.managers()) {
-      const round = this.rounds.get(manager.nodeId) ?? new Round(manager, this.options, this.ending.signal);
-      this.rounds.set(manager.nodeId, round);
-      round.bring(this.news);
+    const managers = new Map(this.options.managers().map((manager) => [nameOfManager(manager), manager]));
+    for (const [name, round] of this.rounds) {
+      if (managers.has(name)) continue;
+      round.end();
+      this.rounds.delete(name);
+    }
+    for (const [name, manager] of managers) {
+      const round = this.rounds.get(name) ?? new Round(manager, this.options, this.ending.signal);
+      this.rounds.set(name, round);
+      round.bring(news);
     }
   }
 
@@ -62,6 +66,7 @@ class Round {
   private wanted: News = noNews;
   private delivered: News = noNews;
   private isUnderWay = false;
+  private hasEnded = false;
 
   constructor(private readonly manager: Manager, private readonly options: NewsCourierOptions, private readonly signal: AbortSignal) {
     this.intervals = { ...defaultIntervals, ...options.intervals };
@@ -71,6 +76,12 @@ class Round {
     this.wanted = news;
     this.alarm.ring();
     if (!this.isUnderWay) void this.run();
+  }
+
+  /** Whoever is no manager any more need not know. */
+  end(): void {
+    this.hasEnded = true;
+    this.alarm.ring();
   }
 
   /** Until there is nothing to say, and the manager knows that. */
@@ -85,7 +96,7 @@ class Round {
   }
 
   private isSettled(): boolean {
-    return isEmptyNews(this.wanted) && isEmptyNews(this.delivered);
+    return this.hasEnded || (isEmptyNews(this.wanted) && isEmptyNews(this.delivered));
   }
 
   private async tell(news: News): Promise<boolean> {

@@ -5,13 +5,16 @@ import { credentialsOf, KeptLog, TestManager, until } from './cluster.js';
 import { web } from './states.js';
 
 let managers: readonly TestManager[];
+/** Those that the node knows of. */
+let told: readonly TestManager[];
 let courier: NewsCourier;
 
 beforeEach(async () => {
   managers = [new TestManager('m1'), new TestManager('m2')];
+  told = managers;
   await Promise.all(managers.map((manager) => manager.start()));
   for (const { history } of managers) history.publish(web(2));
-  courier = new NewsCourier({ managers: () => managers.map(({ address }) => address), credentials: () => credentialsOf('w1', 'swarm-worker'), logger: new KeptLog(), intervals: { repeat: 50, patience: 5_000 } });
+  courier = new NewsCourier({ managers: () => told.map(({ address }) => address), credentials: () => credentialsOf('w1', 'swarm-worker'), logger: new KeptLog(), intervals: { repeat: 50, patience: 5_000 } });
 });
 afterEach(async () => {
   courier.close();
@@ -47,6 +50,18 @@ test('a manager that is away hears it when it is back, and holds up nobody else'
   await first.start();
   first.history.publish(web(2));
   await until(() => first.heard.length > 0, 'the news at the one that was away');
+});
+
+test('who is no manager any more is told nothing more', async () => {
+  const [first, second] = managers as [TestManager, TestManager];
+  courier.bring(died);
+  await until(() => second.heard.length > 0, 'the news');
+  told = [first];
+  courier.bring({ gone: ['t1', 't2'], running: [] });
+  await until(() => first.heard.some(([, { gone }]) => gone.length === 2), 'the next news at the other');
+  const { length } = second.heard;
+  await until(() => first.heard.length > 5, 'repetitions at the other');
+  expect(second.heard.length).toBeLessThanOrEqual(length + 1);
 });
 
 test('nothing is sent where there is nothing to say', async () => {
