@@ -3,6 +3,7 @@ import { addressOf, askEach, cable, containersOf, create, everywhere, nodes, off
 import { attempt, eventually, lab, on, shell } from '../support/lab.js';
 import { losses, nothingLost, underLoad } from '../support/load.js';
 import { expectNothingToDo, loseMesh, removeMesh, startMesh, status } from '../support/mesh.js';
+import { tasksWithin } from '../support/swarm.js';
 import { ask, servers } from '../support/traffic.js';
 
 let web: string[];
@@ -31,7 +32,7 @@ beforeEach(async () => {
   });
   await swarmReady(3);
   await agreed();
-}, 240_000);
+}, setUpWithin);
 
 /** Load through the three nodes while some work goes on. */
 const through = (id: string, work: () => Promise<unknown>) =>
@@ -45,7 +46,7 @@ const everyNodeServes = async () => {
 const agreed = () => eventually(async () => {
   web = await running('web', oneOnEach);
   await everyNodeServes();
-}, 120_000);
+}, tasksWithin + 120_000);
 
 describe('without any manager', () => {
   it('whose controller is killed, traffic goes on, and a worker that restarts meanwhile still programs its node', async () => {
