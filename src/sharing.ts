@@ -31,13 +31,19 @@ function noteSpan(previous: readonly unknown[], next: readonly unknown[], span: 
   origins.set(next, { previous: number, span });
 }
 
-/** The list with `items` in place of those from `start` to `end`. Copies whole runs: spreading them would go item by item. */
+/**
+ * The list with `items` in place of those from `start` to `end`: `items` itself where they are all of it. Copies whole
+ * runs: spreading them would go item by item.
+ */
 export function splice<Item>(list: readonly Item[], start: number, end: number, items: readonly Item[]): readonly Item[] {
   if (end === start && items.length === 0) return list;
-  let result: Item[];
-  if (items.length === end - start) {
-    result = list.slice();
-    items.forEach((item, index) => { result[start + index] = item; });
+  let result: readonly Item[];
+  if (start === 0 && end === list.length) {
+    result = items;
+  } else if (items.length === end - start) {
+    const copy = list.slice();
+    items.forEach((item, index) => { copy[start + index] = item; });
+    result = copy;
   } else {
     result = list.slice(0, start).concat(items, list.slice(end));
   }

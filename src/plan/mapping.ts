@@ -39,8 +39,6 @@ export function mapAnew<Item, Beside, Result>(
     counts.push(results.length);
     for (const result of results) middle.push(sameOr(last.results[from + middle.length], result));
   }
-  // Made for the first time: nothing of before is around it.
-  if (last.items.length === 0) return { items, beside, counts: 'one' in make ? null : counts, results: middle.length === 0 ? last.results : middle };
   const isSame = middle.length === to - from && middle.every((result, index) => result === last.results[from + index]);
   const hasSameCounts = counts.length === previousEnd - start && counts.every((count, index) => count === last.counts?.[start + index]);
   return {

@@ -100,9 +100,8 @@ class Round {
   }
 
   private async tell(news: News): Promise<boolean> {
-    const { patience } = this.intervals;
     try {
-      await tellNews(this.manager, this.options.credentials(), news, { silence: patience, listing: patience }, this.signal);
+      await tellNews(this.manager, this.options.credentials(), news, this.intervals.patience, this.signal);
       this.delivered = news;
       this.backoff.reset();
       return true;

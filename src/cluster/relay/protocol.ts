@@ -59,22 +59,18 @@ const taskList = z.array(z.string().regex(/^[A-Za-z0-9]{1,64}$/)).max(2_000);
 
 const newsSchema = z.strictObject({ gone: taskList, running: taskList });
 
+/** `available`: the manager's own Docker answers; false: the state is the last good one. */
+export type Listing = z.infer<typeof listingSchema>;
+export type Change = z.infer<typeof changeSchema>;
+export type Line = z.infer<typeof lineSchema>;
 /** Ids of tasks whose container has died, and of tasks about to run whose container does, healthy where it can tell. */
-export interface News {
-  readonly gone: readonly string[];
-  readonly running: readonly string[];
-}
+export type News = z.infer<typeof newsSchema>;
 
 export const noNews: News = { gone: [], running: [] };
 
 export function isEmptyNews({ gone, running }: News): boolean {
   return gone.length === 0 && running.length === 0;
 }
-
-/** `available`: the manager's own Docker answers; false: the state is the last good one. */
-export type Listing = z.infer<typeof listingSchema>;
-export type Change = z.infer<typeof changeSchema>;
-export type Line = z.infer<typeof lineSchema>;
 
 /** What a peer sent is not of this protocol: whoever sends it is not listened to. */
 export class ProtocolError extends Error {

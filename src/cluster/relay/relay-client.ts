@@ -73,10 +73,10 @@ export async function watchState(
   throw new RelayError(`${call.name} ended its stream`);
 }
 
-/** Rejects with RelayError. */
-export async function tellNews(manager: Manager, credentials: Credentials, news: News, patience: RelayPatience, signal: AbortSignal): Promise<void> {
-  const call = new Call(manager, credentials, newsPath, patience.silence, signal, JSON.stringify(news));
-  await call.run(() => undefined, patience.listing);
+/** Within the milliseconds. Rejects with RelayError. */
+export async function tellNews(manager: Manager, credentials: Credentials, news: News, milliseconds: number, signal: AbortSignal): Promise<void> {
+  const call = new Call(manager, credentials, newsPath, milliseconds, signal, JSON.stringify(news));
+  await call.run(() => undefined, milliseconds);
 }
 
 export function nameOfManager({ nodeId, host, port }: Manager): string {

@@ -51,7 +51,7 @@ export class FirstHand {
     if (known === null) return;
     let hasChanged = false;
     const note = (id: string, what: keyof News | null): void => {
-      if (this.notes.get(id)?.what === (what ?? undefined)) return;
+      if ((this.notes.get(id)?.what ?? null) === what) return;
       this.notes.delete(id);
       if (what !== null) this.notes.set(id, { what, until: this.now() + this.fresh });
       hasChanged = true;

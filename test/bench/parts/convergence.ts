@@ -4,6 +4,7 @@
  * scales it down.
  */
 import { containersOf } from '../../e2e/support/cluster.js';
+import { askDocker } from '../../e2e/support/docker.js';
 import { eventually, shell } from '../../e2e/support/lab.js';
 import { microseconds, parseEvents, takenInAt, takenOutAt, type IpvsEvent } from '../ipvs-events.js';
 import { vm } from '../machine.js';
@@ -119,10 +120,9 @@ function delaysOf(watch: Watch, tasks: readonly BenchTask[], noticedAt: (seen: r
 /** SIGKILL, as a crash: nobody is told before. Gives when each container ended, by its own Docker; by task id. */
 async function killOneOnEach(nodes: readonly string[], name: string): Promise<ReadonlyMap<string, string>> {
   const first = Object.entries(await containersOf(name, nodes)).flatMap(([node, [id]]) => (id === undefined ? [] : [{ node, id }]));
-  const docker = 'curl -sS --fail --max-time 60 --unix-socket /run/docker.sock';
-  await Promise.all(first.map(({ node, id }) => shell(node, `${docker} -X POST http://docker/containers/${id}/kill`)));
+  await Promise.all(first.map(({ node, id }) => shell(node, `curl -sS --fail --max-time 60 --unix-socket /run/docker.sock -X POST http://docker/containers/${id}/kill`)));
   return new Map(await Promise.all(first.map(({ node, id }) => eventually(async () => {
-    const { Config: { Labels }, State } = JSON.parse(await shell(node, `${docker} http://docker/containers/${id}/json`)) as ContainerDetails;
+    const { Config: { Labels }, State } = await askDocker<ContainerDetails>(node, `/containers/${id}/json`);
     if (State.Running) throw new Error(`container ${id} on ${node} has not ended yet`);
     return [Labels['com.docker.swarm.task.id'] ?? '', State.FinishedAt] as const;
   }))));
