@@ -297,7 +297,9 @@ describe('a worker', () => {
 
   test('that joined anew is another node: the controller must start again', async () => {
     await followAsWorker();
+    // Heard from the start: it may end while the files are still being written.
+    const ended = expect(running).rejects.toThrow(NodeChangedError);
     await is({ role: 'worker', nodeId: 'reborn' });
-    await expect(running).rejects.toThrow(NodeChangedError);
+    await ended;
   });
 });
