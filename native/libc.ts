@@ -20,6 +20,9 @@ const SOCK_NONBLOCK = 0o4000;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 
+/** The same number on every architecture but alpha (asm-generic/unistd.h). */
+const NR_PIDFD_OPEN = 434;
+
 type IntegerCall = (...values: (number | Uint8Array | null)[]) => number;
 
 /** The process's own C library, whatever its file is called (glibc, musl). */
@@ -40,6 +43,8 @@ const c = {
   unshare: define('int unshare(int)'),
   mount: define('int mount(const uint8_t *, const uint8_t *, const uint8_t *, unsigned long, const uint8_t *)'),
   umount2: define('int umount2(const uint8_t *, int)'),
+  // glibc has pidfd_open(2) by name only since 2.36.
+  pidfdOpen: define('long syscall(long, int, unsigned int)'),
 };
 
 /** Throws unless `buffer` is a Uint8Array with at least one byte. */
@@ -134,6 +139,13 @@ export function mount(source: string, target: string, type: string, flags: numbe
 
 export function umount2(target: string, flags: number): void {
   if (c.umount2(cString(target), flags) < 0) throw new SystemError('umount2', koffi.errno(), target);
+}
+
+/** A descriptor that has something to read once the process has ended. It is close-on-exec by itself. */
+export function pidfdOpen(processId: number, subject: string): number {
+  const fd = c.pidfdOpen(NR_PIDFD_OPEN, processId, 0);
+  if (fd < 0) throw new SystemError('pidfd_open', koffi.errno(), subject);
+  return fd;
 }
 
 /** Watches a file descriptor on Node's own event loop. */

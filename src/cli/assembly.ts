@@ -58,7 +58,7 @@ function clusterOf(settings: Settings, ears: Ears, signal: AbortSignal): Promise
 const patienceMilliseconds = { unknown: 60_000, remembered: 20_000, running: 30_000 };
 
 async function swarmCluster(socket: string, settings: Settings, { events, logger }: Ears, signal: AbortSignal): Promise<Cluster> {
-  const [{ dockerSource }, { dockerLocalTasks }, { dockerSwarmInfo }, { FirstHand }, { MembershipFile }, { NewsBoard }, { swarmSource }, { CredentialStore }, { swarmCertificates }, { NewsCourier }, { relaySource }, { RelayPublisher }] =
+  const [{ dockerSource }, { dockerLocalTasks }, { dockerSwarmInfo }, { FirstHand }, { MembershipFile }, { NewsBoard }, { swarmSource }, { CredentialStore }, { swarmCertificates }, { NewsCourier }, { relaySource }, { RelayPublisher }, { watchProcessEnd }] =
     await Promise.all([
       import('../cluster/docker/docker-source.js'),
       import('../cluster/docker/local-tasks.js'),
@@ -72,6 +72,7 @@ async function swarmCluster(socket: string, settings: Settings, { events, logger
       import('../cluster/relay/news-courier.js'),
       import('../cluster/relay/relay-source.js'),
       import('../server/relay-publisher.js'),
+      import('../../native/index.js'),
     ]);
   const file = new MembershipFile(settings.stateFolder);
   const requestMilliseconds = (await file.recall()) === null ? patienceMilliseconds.unknown : patienceMilliseconds.remembered;
@@ -97,7 +98,7 @@ async function swarmCluster(socket: string, settings: Settings, { events, logger
     events,
     logger,
   });
-  return { source, localTasks: firstHand.overhear(dockerLocalTasks({ socket, logger })), node: { id: membership.nodeId, name: membership.name } };
+  return { source, localTasks: firstHand.overhear(dockerLocalTasks({ socket, logger, watchProcessEnd })), node: { id: membership.nodeId, name: membership.name } };
 }
 
 async function fileCluster(path: string, settings: Settings, signal: AbortSignal): Promise<Cluster> {

@@ -42,6 +42,8 @@ export interface LocalTask {
   readonly taskId: string;
   /** Absolute path of a namespace file: `/proc/<pid>/ns/net` or `/run/netns/<name>`. */
   readonly namespace: string;
+  /** Of the container's first process, as this process's pid namespace counts. Left out: nobody knows. */
+  readonly processId?: number;
   /** It runs, and is healthy where it can tell. Left out: nobody asked. */
   readonly isReady?: boolean;
 }

@@ -1,5 +1,6 @@
 /**
- * This node's own tasks, from its Docker's containers. Works on workers: it asks for nothing of the cluster.
+ * This node's own tasks, from its Docker's containers. Works on workers: it asks for nothing of the cluster. That one has
+ * died the kernel says first (see process-watches.ts), Docker a second or so later, when it has tidied up.
  *
  * INVARIANT: a container that died never comes back by an answer that was on its way when it died.
  */
@@ -13,6 +14,7 @@ import { DockerClient } from './client.js';
 import { DockerAnswerError } from './errors.js';
 import { followEvents, type DockerEvent } from './events.js';
 import { field, idOf, numberOf, textOf } from './json.js';
+import { ProcessWatches, type WatchProcessEnd } from './process-watches.js';
 import type { RawObject } from './raw.js';
 
 export interface DockerLocalTasksOptions {
@@ -21,6 +23,8 @@ export interface DockerLocalTasksOptions {
   readonly requestMilliseconds?: number;
   /** Milliseconds between full lists when nothing has happened. */
   readonly resyncMilliseconds?: number;
+  /** Throws where the process can't be watched; left out: only Docker says that a container has died. */
+  readonly watchProcessEnd?: WatchProcessEnd;
 }
 
 /** swarmkit's agent puts it on every task's container. */
@@ -40,31 +44,36 @@ export function dockerLocalTasks(options: DockerLocalTasksOptions): LocalTasks {
       await containers.relist(signal);
       return containers.tasks();
     },
-    follow: (listener, signal) => new LocalTasksFollower(client, logger, options.resyncMilliseconds ?? 30_000, listener).run(signal),
+    follow: (listener, signal) => new LocalTasksFollower(client, logger, options, listener).run(signal),
   };
 }
 
 /** Containers of tasks, by container id. */
 class LocalContainers {
-  private alive = new Map<string, LocalTask>();
+  private living = new Map<string, LocalTask>();
   private readonly died = new Map<string, number>();
 
   constructor(private readonly client: DockerClient) {}
 
+  get alive(): ReadonlyMap<string, LocalTask> {
+    return this.living;
+  }
+
+  /** By task id. */
   tasks(): ReadonlyMap<string, LocalTask> {
-    const tasks = [...this.alive.values()].map((task) => [task.taskId, task] as const);
+    const tasks = [...this.living.values()].map((task) => [task.taskId, task] as const);
     return new Map(tasks.sort(([one], [other]) => byCodeUnit(one, other)));
   }
 
   bury(containerId: string): void {
     this.died.set(containerId, performance.now());
-    this.alive.delete(containerId);
+    this.living.delete(containerId);
   }
 
   /** Started (again) or unpaused: a death before that counts no more. */
   revive(containerId: string): void {
     this.died.delete(containerId);
-    this.alive.delete(containerId);
+    this.living.delete(containerId);
   }
 
   async relist(signal: AbortSignal): Promise<void> {
@@ -76,12 +85,12 @@ class LocalContainers {
       for (const [id, task] of answers) if (task !== null) found.set(id, task);
     }
     for (const id of this.died.keys()) found.delete(id);
-    this.alive = found;
+    this.living = found;
   }
 
   async add(containerId: string, signal: AbortSignal): Promise<void> {
     const task = await this.inspect(containerId, signal);
-    if (task !== null && !this.died.has(containerId)) this.alive.set(containerId, task);
+    if (task !== null && !this.died.has(containerId)) this.living.set(containerId, task);
   }
 
   private async inspect(containerId: string, signal: AbortSignal): Promise<LocalTask | null> {
@@ -99,7 +108,7 @@ export function localTaskOf(container: RawObject): LocalTask | null {
   const taskId = idOf(field(container, 'Config', 'Labels'), taskLabel);
   const processId = numberOf(container, 'State', 'Pid') ?? 0;
   if (taskId === null || field(container, 'State', 'Running') !== true || !Number.isSafeInteger(processId) || processId < 2) return null;
-  return { taskId, namespace: `/proc/${processId}/ns/net`, isReady: isHealthy(container) };
+  return { taskId, namespace: `/proc/${processId}/ns/net`, processId, isReady: isHealthy(container) };
 }
 
 /** As Swarm sees it: a container without a health check is healthy once it runs. */
@@ -110,9 +119,11 @@ function isHealthy(container: RawObject): boolean {
 
 class LocalTasksFollower {
   private readonly containers: LocalContainers;
+  private readonly resyncMilliseconds: number;
   private readonly alarm = new Alarm();
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 3_000 });
   private readonly started = new Set<string>();
+  private readonly processes: ProcessWatches | null;
   private relist: string | null = 'start';
   private told: ReadonlyMap<string, LocalTask> | null = null;
   private failure: Error | null = null;
@@ -120,14 +131,20 @@ class LocalTasksFollower {
   constructor(
     private readonly client: DockerClient,
     private readonly logger: Logger,
-    private readonly resyncMilliseconds: number,
+    { resyncMilliseconds = 30_000, watchProcessEnd }: DockerLocalTasksOptions,
     private readonly listener: LocalTasksListener,
   ) {
     this.containers = new LocalContainers(client);
+    this.resyncMilliseconds = resyncMilliseconds;
+    this.processes = watchProcessEnd === undefined ? null : new ProcessWatches(watchProcessEnd, (id) => { this.onDeath(id, 'container’s process ended'); }, logger);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.followContainers(signal), this.keepListing(signal)]);
+    try {
+      await Promise.all([this.followContainers(signal), this.keepListing(signal)]);
+    } finally {
+      this.processes?.close();
+    }
   }
 
   private followContainers(signal: AbortSignal): Promise<void> {
@@ -153,15 +170,19 @@ class LocalTasksFollower {
     if (id === '') return;
     if (action === 'die' || action === 'destroy') {
       this.started.delete(id);
-      this.containers.bury(id);
-      // Before the first list, or while lists fail, what is left is told by the next one that works.
-      if (this.told !== null && this.failure === null) this.tell(`container ${action}`);
+      this.onDeath(id, `container ${action}`);
     } else if (action === 'start') {
       this.containers.revive(id);
       this.lookAt(id);
     } else if (action.startsWith('health_status')) {
       this.lookAt(id);
     }
+  }
+
+  private onDeath(id: string, reason: string): void {
+    this.containers.bury(id);
+    // Before the first list, or while lists fail, what is left is told by the next one that works.
+    if (this.told !== null && this.failure === null) this.tell(reason);
   }
 
   private lookAt(id: string): void {
@@ -201,6 +222,7 @@ class LocalTasksFollower {
     const tasks = this.containers.tasks();
     const recovered = this.failure !== null;
     this.failure = null;
+    this.processes?.follow(this.containers.alive);
     if (!recovered && this.told !== null && isDeepStrictEqual(tasks, this.told)) return;
     this.told = tasks;
     this.listener.onLocalTasks(tasks, reason);

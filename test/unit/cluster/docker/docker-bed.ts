@@ -32,9 +32,14 @@ export class DockerBed {
   }
 
   /** Rejects with what the source broke by. */
-  async end(): Promise<void> {
+  async unfollow(): Promise<void> {
     this.stop.abort();
     await this.following;
+  }
+
+  /** Rejects as `unfollow` does. */
+  async end(): Promise<void> {
+    await this.unfollow();
     await this.dockerd.stop();
     await rm(this.folder, { recursive: true });
   }

@@ -11,13 +11,22 @@ const two = 'c2c2';
 let bed: DockerBed;
 let dockerd: FakeDockerd;
 let recorder: Recorder;
+/** What the kernel would call, by process id. */
+let endOf: Map<number, () => void>;
+
+function watchProcessEnd(processId: number, onEnd: () => void): { close(): void } {
+  if (processId === 6666) throw new Error('no such process');
+  endOf.set(processId, onEnd);
+  return { close: () => void endOf.delete(processId) };
+}
 
 beforeEach(async () => {
   bed = await DockerBed.make();
   ({ dockerd, recorder } = bed);
   dockerd.containers.set(one, { taskId: 'task1', pid: 4711 });
   await dockerd.start();
-  bed.follow(dockerLocalTasks({ socket: dockerd.socket, resyncMilliseconds: 600_000 }));
+  endOf = new Map();
+  bed.follow(dockerLocalTasks({ socket: dockerd.socket, resyncMilliseconds: 600_000, watchProcessEnd }));
   await recorder.until('task1=/proc/4711/ns/net');
   await bed.untilStreaming();
   await sleep(100);
@@ -49,6 +58,39 @@ test('a task that dies while it is asked about does not come back from the dead'
   await sleep(100);
 
   expect(recorder.count('task2')).toBe(0);
+});
+
+test('a task whose process ends leaves at once, though Docker says for seconds that it runs', async () => {
+  endOf.get(4711)?.();
+  await recorder.until('local: ');
+  dockerd.containers.set(two, { taskId: 'task2', pid: 4712 });
+  dockerd.cutStreams();
+  await recorder.until('task2=/proc/4712/ns/net');
+
+  expect(recorder.log.at(-1)).toBe('local: task2=/proc/4712/ns/net');
+  expect([...endOf.keys()]).toEqual([4712]);
+});
+
+test('a container that was started again is watched by its new process', async () => {
+  endOf.get(4711)?.();
+  dockerd.containers.set(one, { taskId: 'task1', pid: 4713 });
+  dockerd.event('container', 'start', one);
+  await recorder.until('task1=/proc/4713/ns/net');
+
+  expect([...endOf.keys()]).toEqual([4713]);
+});
+
+test('a task whose process can’t be watched is served, and leaves when Docker says so', async () => {
+  dockerd.containers.set(two, { taskId: 'task2', pid: 6666 });
+  dockerd.event('container', 'start', two);
+  await recorder.until('task2=/proc/6666/ns/net');
+  dockerd.event('container', 'die', two);
+  await recorder.until('local: task1=/proc/4711/ns/net', 2);
+});
+
+test('no process is watched any more when the controller stops', async () => {
+  await bed.unfollow();
+  expect([...endOf.keys()]).toEqual([]);
 });
 
 test('deaths in a gap of the stream are found by a new list', async () => {
@@ -84,7 +126,7 @@ test('a container that is no task, or has no process, is no local task', () => {
   const container = (labels: unknown, state: unknown) => ({ Config: { Labels: labels }, State: state });
   const label = { 'com.docker.swarm.task.id': 'task1' };
 
-  expect(localTaskOf(container(label, { Running: true, Pid: 4711 }))).toEqual({ taskId: 'task1', namespace: '/proc/4711/ns/net', isReady: true });
+  expect(localTaskOf(container(label, { Running: true, Pid: 4711 }))).toEqual({ taskId: 'task1', namespace: '/proc/4711/ns/net', processId: 4711, isReady: true });
   expect(localTaskOf(container(null, { Running: true, Pid: 4711 }))).toBeNull();
   expect(localTaskOf(container(label, { Running: false, Pid: 0 }))).toBeNull();
   expect(localTaskOf(container(label, { Running: true, Pid: 0 }))).toBeNull();
