@@ -36,6 +36,8 @@ const peerRulePriority = 100;
 export interface FabricTasks {
   /** Of this node, each with its cable. */
   readonly local: readonly Task[];
+  /** The same, and those whose cables can't be laid yet. */
+  readonly own: readonly Task[];
   /** Of peers. */
   readonly remote: readonly Task[];
   /** Whether endpoints are matched by sets, or rule by rule. */
@@ -51,7 +53,7 @@ export function fabricMtu({ underlayMtu }: PlanContext): number {
 export function planFabric(memory: PlanMemory, context: PlanContext, node: ClusterNode, tasks: FabricTasks, peers: readonly Peer[], ports: readonly PlannedPort[]): PlacePlan {
   const mtu = fabricMtu(context);
   const router = routerAddress(node.address);
-  const { local, bySets } = tasks;
+  const { local, own, bySets } = tasks;
   const ownDevices = memory.value('fabric devices', [node, mtu, peers], () => fabricDevices(node, router, mtu, peers));
   return placePlan({
     place: 'fabric',
@@ -68,7 +70,7 @@ export function planFabric(memory: PlanMemory, context: PlanContext, node: Clust
     routes: memory.join('fabric routes', ownDevices.routes, ...routesToTasks(memory, tasks, peers)),
     rules: ownDevices.rules,
     sysctls: memory.join('fabric sysctls', ownDevices.sysctls, memory.flatMap('cable sysctls', local, [], (task) => deviceSysctls(fabricTaskDevice(task.id)))),
-    sets: bySets ? planTargetSets(memory, local, ports, peers.length > 0) : noSets,
+    sets: bySets ? planTargetSets(memory, own, ports, peers.length > 0) : noSets,
     iptables: planFabricRules(memory, node.id, router, tasks, peers, ports),
   });
 }
@@ -127,13 +129,13 @@ function vxlanOf(node: ClusterNode, router: Ipv4Address, mtu: number): VxlanLink
  * `requests`: what is addressed to a task of this node is a request. A peer's replies are addressed to clients; they stay
  * in the connection that this node's sandbox began.
  */
-function endpointRules(memory: PlanMemory, nodeId: string, { local, bySets }: FabricTasks, hasPeers: boolean, ports: readonly PlannedPort[]): { readonly requests: readonly RuleWords[]; readonly admissions: readonly RuleWords[] } {
+function endpointRules(memory: PlanMemory, nodeId: string, { own, bySets }: FabricTasks, hasPeers: boolean, ports: readonly PlannedPort[]): { readonly requests: readonly RuleWords[]; readonly admissions: readonly RuleWords[] } {
   if (bySets) {
     memory.forget('requests', 'admissions');
     return memory.value('fabric set rules', [hasPeers], () => setRules(hasPeers));
   }
   return {
-    requests: memory.flatMap('requests', local, [hasPeers], (task) => (hasPeers ? [rules.sortOutPeers(fabricPeerDevice, task.identity.address, peersChain)] : [])),
+    requests: memory.flatMap('requests', own, [hasPeers], (task) => (hasPeers ? [rules.sortOutPeers(fabricPeerDevice, task.identity.address, peersChain)] : [])),
     admissions: memory.flatMap('admissions', ports, [nodeId, hasPeers], (port) => admissionsOf(port, nodeId, hasPeers)),
   };
 }

@@ -48,7 +48,8 @@ export class Planner {
     // A task whose service publishes nothing here needs no cable.
     const tasks = memory.filter('tasks', reachable, [targets], (task) => targets.has(task.serviceId));
     const accepting = memory.flatMap('accepting', ports, [], ({ accepting: takesConnections, spec }) => (takesConnections ? [spec] : []));
-    const local = memory.filter('local', tasks, [nodeId], (task) => task.nodeId === nodeId);
+    const own = memory.filter('own', tasks, [nodeId], (task) => task.nodeId === nodeId);
+    const local = memory.filter('local', own, [context.localTasks], ({ id }) => context.localTasks.has(id));
     const remote = memory.filter('remote', tasks, [nodeId], (task) => task.nodeId !== nodeId);
 
     return {
@@ -56,7 +57,7 @@ export class Planner {
       places: [
         planHost(memory, context, peers, accepting),
         planSandbox(memory, context, router, peers, tasks, ports, accepting),
-        planFabric(memory, context, node, { local, remote, bySets: matchesBySets(context, accepting.length) }, peers, firsts),
+        planFabric(memory, context, node, { local, own, remote, bySets: matchesBySets(context, accepting.length) }, peers, firsts),
         ...planTasks(memory, context, local, targets),
       ],
       ports: memory.map('served', ports, [], ({ spec: _, onePacket: __, endpoints: ___, ...served }): ServedPort => served),

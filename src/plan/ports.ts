@@ -51,10 +51,13 @@ interface Grants {
   readonly conditions: readonly Condition[];
 }
 
-/** Tasks that packets can be brought to: this node's by their cables, the peers' over the fabric. */
+/**
+ * Tasks that packets can be brought to: this node's by their cables, the peers' over the fabric. Those of this node that
+ * are about to run, too: what can be there before their namespaces are need not be waited for when they run.
+ */
 export function reachableTasks(memory: PlanMemory, state: ClusterState, { nodeId, localTasks }: PlanContext, peers: readonly Peer[]): readonly Task[] {
   const nodes = new Set(peers.map(({ id }) => id));
-  return memory.filter('reachable', state.tasks, [nodeId, localTasks, peers], (task) => (task.nodeId === nodeId ? localTasks.has(task.id) : nodes.has(task.nodeId)));
+  return memory.filter('reachable', state.tasks, [nodeId, localTasks, peers], (task) => (task.nodeId === nodeId ? task.starting === true || localTasks.has(task.id) : nodes.has(task.nodeId)));
 }
 
 /** `reachable`: the tasks that may become real servers. */

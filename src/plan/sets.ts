@@ -69,9 +69,9 @@ function memberOf({ protocol, published: port }: PublishedPort, marked: boolean)
 }
 
 /** `ports`: of those that lead to the same port of the same tasks, one. */
-export function planTargetSets(memory: PlanMemory, local: readonly Task[], ports: readonly PlannedPort[], hasPeers: boolean): readonly KernelSet[] {
+export function planTargetSets(memory: PlanMemory, own: readonly Task[], ports: readonly PlannedPort[], hasPeers: boolean): readonly KernelSet[] {
   const endpoints = memory.flatMap('endpoints', ports, [], ({ protocol, endpoints: targets }) => targets.map(({ address, port }): SetMember => ({ address, protocol, port })));
-  const addresses = memory.map('task addresses', local, [], ({ identity: { address } }): SetMember => ({ address }));
+  const addresses = memory.map('task addresses', own, [], ({ identity: { address } }): SetMember => ({ address }));
   const targets = distinct(memory, 'targets', endpoints);
   const tasks = distinct(memory, 'own tasks', addresses);
   return memory.value('fabric sets', [targets, tasks, hasPeers], () => [

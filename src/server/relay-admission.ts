@@ -7,8 +7,8 @@ import { identityOf, type RelayIdentity } from '../cluster/relay/certificates.js
 /** Connections that have not yet shown a certificate. */
 const mostHandshakes = 64;
 export const mostHandshakesOfAddress = 8;
-/** A follower has one stream, and a list beside it for a moment; twice while it starts again. */
-export const mostOfNode = 4;
+/** A follower has one stream, a line for its news, and a list beside them for a moment; twice while it starts again. */
+export const mostOfNode = 6;
 const mostInAll = 2_000;
 
 /** OpenSSL's words (X509_V_ERR_*) for what people ask about. */

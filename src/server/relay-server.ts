@@ -9,7 +9,7 @@ import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
-import { heartbeatMilliseconds, longestNews, newsPath, parseNews, statePath, watchPath, type News } from '../cluster/relay/protocol.js';
+import { heartbeatMilliseconds, lineMilliseconds, longestNews, newsPath, parseNews, statePath, watchPath, type News } from '../cluster/relay/protocol.js';
 import type { Credentials } from '../cluster/relay/certificates.js';
 import type { Logger } from '../log.js';
 import { addressOf, Admission, peerOf } from './relay-admission.js';
@@ -35,11 +35,13 @@ export interface RelayLimits {
   readonly handshake: number;
   /** For reading the whole state. */
   readonly answer: number;
+  /** For the next news on the same connection. */
+  readonly line: number;
   /** What may wait for one that does not read its stream. */
   readonly unread: number;
 }
 
-const defaultLimits: RelayLimits = { heartbeat: heartbeatMilliseconds, handshake: 10_000, answer: 60_000, unread: 4 * 1024 * 1024 };
+const defaultLimits: RelayLimits = { heartbeat: heartbeatMilliseconds, handshake: 10_000, answer: 60_000, line: lineMilliseconds, unread: 4 * 1024 * 1024 };
 
 /** A removed node's certificate is valid for months. */
 const noNode = 'its node is none of this cluster (any more)';
@@ -76,7 +78,7 @@ class Relay implements RelayServer {
     this.limits = { ...defaultLimits, ...options.limits };
     this.refusals = new RefusalLog(options.logger);
     this.clusterId = options.credentials.clusterId;
-    const { handshake } = this.limits;
+    const { handshake, line } = this.limits;
     this.server = createServer({
       ...contextOf(options.credentials),
       requestCert: true,
@@ -86,6 +88,7 @@ class Relay implements RelayServer {
       maxHeaderSize: 4096,
       headersTimeout: handshake,
       requestTimeout: handshake,
+      keepAliveTimeout: line,
       connectionsCheckingInterval: Math.min(1_000, handshake),
     });
     this.server.prependListener('connection', (socket: Socket) => this.onConnection(socket));
@@ -259,6 +262,7 @@ class Relay implements RelayServer {
         return;
       }
       this.options.onNews(nodeId, news);
+      response.removeHeader('connection');
       response.writeHead(204).end();
     });
   }

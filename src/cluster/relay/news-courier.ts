@@ -1,13 +1,14 @@
 /**
  * Brings a node's first-hand news to every manager, each by itself: one that does not answer holds up nobody else. What
  * counts is the latest, whole: it is sent until it has arrived, and repeated for as long as there is something to say.
+ * Where there is nothing, that is said now and then: it keeps the line open.
  */
 import { Backoff } from '../../controller/backoff.js';
 import type { Logger } from '../../log.js';
 import { Alarm } from '../alarm.js';
 import type { Credentials } from './certificates.js';
-import { isEmptyNews, noNews, type News } from './protocol.js';
-import { nameOfManager, tellNews, type Manager } from './relay-client.js';
+import { isEmptyNews, lineMilliseconds, noNews, type News } from './protocol.js';
+import { nameOfManager, NewsLine, type Manager } from './relay-client.js';
 
 export interface NewsCourierOptions {
   /** As they are known now, without this node. */
@@ -22,21 +23,31 @@ export interface NewsCourierOptions {
 export interface NewsIntervals {
   /** Between two tellings of the same: managers forget it three times as late. */
   readonly repeat: number;
+  /** Between two tellings that there is nothing to say. */
+  readonly idle: number;
   /** For one telling. */
   readonly patience: number;
 }
 
-const defaultIntervals: NewsIntervals = { repeat: 20_000, patience: 5_000 };
+const defaultIntervals: NewsIntervals = { repeat: 20_000, idle: lineMilliseconds / 3, patience: 5_000 };
 
 export class NewsCourier {
   /** By the manager's name and address. */
   private readonly rounds = new Map<string, Round>();
   private readonly ending = new AbortController();
+  private news: News = noNews;
 
   constructor(private readonly options: NewsCourierOptions) {}
 
   /** In place of all that was to be told before. */
   bring(news: News): void {
+    this.news = news;
+    this.meetManagers();
+    for (const round of this.rounds.values()) round.bring(news);
+  }
+
+  /** They may be others by now: who is new is told all, who is none any more nothing. */
+  meetManagers(): void {
     if (this.ending.signal.aborted) return;
     const managers = new Map(this.options.managers().map((manager) => [nameOfManager(manager), manager]));
     for (const [name, round] of this.rounds) {
@@ -45,9 +56,7 @@ export class NewsCourier {
       this.rounds.delete(name);
     }
     for (const [name, manager] of managers) {
-      const round = this.rounds.get(name) ?? new Round(manager, this.options, this.ending.signal);
-      this.rounds.set(name, round);
-      round.bring(news);
+      if (!this.rounds.has(name)) this.rounds.set(name, new Round(manager, this.news, this.options, this.ending.signal));
     }
   }
 
@@ -59,23 +68,23 @@ export class NewsCourier {
 
 /** One manager's. */
 class Round {
+  private readonly line: NewsLine;
   /** Of the telling at hand: what is rung for an earlier one is told by this one. */
   private alarm = new Alarm();
   private readonly backoff = new Backoff({ firstMilliseconds: 200, limitMilliseconds: 5_000 });
   private readonly intervals: NewsIntervals;
-  private wanted: News = noNews;
   private delivered: News = noNews;
-  private isUnderWay = false;
   private hasEnded = false;
 
-  constructor(private readonly manager: Manager, private readonly options: NewsCourierOptions, private readonly signal: AbortSignal) {
+  constructor(private readonly manager: Manager, private wanted: News, private readonly options: NewsCourierOptions, private readonly signal: AbortSignal) {
+    this.line = new NewsLine(manager);
     this.intervals = { ...defaultIntervals, ...options.intervals };
+    void this.run();
   }
 
   bring(news: News): void {
     this.wanted = news;
     this.alarm.ring();
-    if (!this.isUnderWay) void this.run();
   }
 
   /** Whoever is no manager any more need not know. */
@@ -84,24 +93,25 @@ class Round {
     this.alarm.ring();
   }
 
-  /** Until there is nothing to say, and the manager knows that. */
   private async run(): Promise<void> {
-    this.isUnderWay = true;
-    while (!this.signal.aborted && !this.isSettled()) {
+    while (!this.signal.aborted && !this.hasEnded) {
       this.alarm = new Alarm();
       const arrived = await this.tell(this.wanted);
-      if (!this.isSettled()) await this.alarm.wait(arrived ? this.intervals.repeat : this.backoff.next(), this.signal);
+      if (!this.hasEnded) await this.alarm.wait(this.pause(arrived), this.signal);
     }
-    this.isUnderWay = false;
+    this.line.close();
   }
 
-  private isSettled(): boolean {
-    return this.hasEnded || (isEmptyNews(this.wanted) && isEmptyNews(this.delivered));
+  private pause(arrived: boolean): number {
+    if (isEmptyNews(this.wanted) && isEmptyNews(this.delivered)) return this.intervals.idle;
+    return arrived ? this.intervals.repeat : this.backoff.next();
   }
 
   private async tell(news: News): Promise<boolean> {
+    const began = performance.now();
     try {
-      await tellNews(this.manager, this.options.credentials(), news, this.intervals.patience, this.signal);
+      await this.line.tell(this.options.credentials(), news, this.intervals.patience, this.signal);
+      if (!isEmptyNews(news)) this.options.logger.debug('First-hand news arrived', { manager: nameOfManager(this.manager), milliseconds: Math.round(performance.now() - began) });
       this.delivered = news;
       this.backoff.reset();
       return true;

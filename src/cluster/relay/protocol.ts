@@ -5,7 +5,8 @@
  * GET /v1/watch?epoch=E&after=R     lines of JSON without an end: what changed after revision R, and heartbeats;
  *                                   410 when the history starts later, or is another one: list again
  * POST /v1/news                     what a node knows of its own tasks before its manager's Docker does, whole: it takes
- *                                   the place of what that node said before, and is forgotten when it is not repeated
+ *                                   the place of what that node said before, and is forgotten when it is not repeated;
+ *                                   the connection stays open for the next ones
  *
  * A history (an epoch) begins with the server's process; each change of the state is one revision of it.
  */
@@ -22,6 +23,9 @@ export const newsPath = '/v1/news';
 /** How often a manager says that it is alive, in milliseconds; and after how long a silence a follower leaves it. */
 export const heartbeatMilliseconds = 2_000;
 export const silenceMilliseconds = 10_000;
+
+/** How long a manager keeps a connection open by which news came and may come again, in milliseconds. */
+export const lineMilliseconds = 150_000;
 
 /** In bytes. A cluster of thousands of tasks is some megabytes. */
 export const longestState = 128 * 1024 * 1024;

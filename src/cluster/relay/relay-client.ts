@@ -1,5 +1,5 @@
 /** Requests of a follower to one manager. Each ends: with the answer, or with an error that says what is wrong with whom. */
-import { request, type RequestOptions } from 'node:https';
+import { Agent, request, type RequestOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { isNativeError } from 'node:util/types';
 import { quoteForPeople } from '../condition.js';
@@ -73,10 +73,31 @@ export async function watchState(
   throw new RelayError(`${call.name} ended its stream`);
 }
 
-/** Within the milliseconds. Rejects with RelayError. */
-export async function tellNews(manager: Manager, credentials: Credentials, news: News, milliseconds: number, signal: AbortSignal): Promise<void> {
-  const call = new Call(manager, credentials, newsPath, milliseconds, signal, JSON.stringify(news));
-  await call.run(() => undefined, milliseconds);
+/** To one manager, kept open from one telling to the next: a handshake takes longer than all the rest. */
+export class NewsLine {
+  private open: { readonly agent: Agent; readonly credentials: Credentials } | null = null;
+
+  constructor(private readonly manager: Manager) {}
+
+  /** Within the milliseconds. Rejects with RelayError; the next telling begins with a handshake then. */
+  async tell(credentials: Credentials, news: News, milliseconds: number, signal: AbortSignal): Promise<void> {
+    // What was opened with another certificate does not outlive it.
+    if (this.open?.credentials !== credentials) this.close();
+    this.open ??= { agent: new Agent({ keepAlive: true, maxSockets: 1 }), credentials };
+    const call = new Call(this.manager, credentials, newsPath, milliseconds, signal, { news: JSON.stringify(news), agent: this.open.agent });
+    try {
+      await call.run(() => undefined, milliseconds);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** A telling that is under way fails. */
+  close(): void {
+    this.open?.agent.destroy();
+    this.open = null;
+  }
 }
 
 export function nameOfManager({ nodeId, host, port }: Manager): string {
@@ -94,8 +115,8 @@ class Call {
     private readonly path: string,
     private readonly silence: number,
     private readonly signal: AbortSignal,
-    /** Of a POST; null: a GET. */
-    private readonly body: string | null = null,
+    /** To be posted, on a connection of the agent's; null: a GET, on one of its own. */
+    private readonly post: { readonly news: string; readonly agent: Agent } | null = null,
   ) {
     this.name = nameOfManager(manager);
   }
@@ -138,19 +159,18 @@ class Call {
     return new Promise((resolve, reject) => {
       const call = request(this.requestOptions(signal), resolve);
       call.on('error', reject);
-      call.end(this.body ?? undefined);
+      call.end(this.post?.news);
     });
   }
 
   private requestOptions(signal: AbortSignal): RequestOptions {
-    const { manager, credentials, body } = this;
+    const { manager, credentials, post } = this;
     return {
-      ...(body === null ? {} : { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }),
+      // A stream has a connection of its own: nothing that a pool keeps outlives a rotation.
+      ...(post === null ? { agent: false } : { agent: post.agent, method: 'POST', headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(post.news) } }),
       host: manager.host,
       port: manager.port,
       path: this.path,
-      // A connection of its own: nothing that a pool keeps outlives a rotation.
-      agent: false,
       signal,
       maxHeaderSize: 8192,
       cert: credentials.certificate,

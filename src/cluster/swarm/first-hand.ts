@@ -72,8 +72,9 @@ export class FirstHand {
         localTasks.follow(
           {
             onLocalTasks: (tasks, reason) => {
-              this.onLocalTasks(tasks);
               listener.onLocalTasks(tasks, reason);
+              // Afterwards: a task is told to run when its namespace is known.
+              this.onLocalTasks(tasks);
             },
             onUnavailable: (error) => { listener.onUnavailable(error); },
           },

@@ -1,5 +1,6 @@
 /**
- * A manager's first-hand news: what nodes say of their own tasks, until its own Docker says so too.
+ * First-hand news where they arrive: what nodes say of their own tasks, until Docker says so too. A manager's board has
+ * those of all nodes, a worker's its own.
  *
  * INVARIANTS
  * - A node is heard only about tasks that the cluster has on that very node.

@@ -15,6 +15,7 @@ import type { SwarmInfo } from '../docker/swarm-info.js';
 import type { CredentialStore } from '../relay/credential-store.js';
 import type { NewsCourier } from '../relay/news-courier.js';
 import type { ClusterListener, ClusterSource, RelayFacts } from '../source.js';
+import type { ClusterState } from '../state.js';
 import { Teller } from '../teller.js';
 import { ManagerPart } from './manager-part.js';
 import { membershipOf, NoSwarmError, type SwarmMembership } from './membership.js';
@@ -36,8 +37,8 @@ export interface SwarmSourceOptions {
   /** What this node knows of its own tasks before the managers do. */
   readonly firstHand: FirstHand;
   /** Brings it to those of the managers that are not this node. */
-  readonly courier: (managers: () => SwarmMembership['managers']) => Pick<NewsCourier, 'bring' | 'close'>;
-  /** What nodes say of theirs, where this one is a manager. */
+  readonly courier: (managers: () => SwarmMembership['managers']) => Pick<NewsCourier, 'bring' | 'meetManagers' | 'close'>;
+  /** What this node says of its own tasks, and on a manager what others say of theirs. */
   readonly news: NewsBoard;
   /** On which the relay is served; null: the one by which Swarm knows the node. */
   readonly relayAddress: string | null;
@@ -130,12 +131,14 @@ class SwarmFollower {
     const following = this.options.credentials.follow(AbortSignal.any([signal, own.signal]));
     const courier = this.options.courier(() => this.otherManagers());
     this.options.firstHand.onNews((news) => {
-      if (this.membership.role === 'manager') this.options.news.put(this.membership.nodeId, news);
       courier.bring(news);
+      // Also on a worker: what it knows itself need not come back from a manager first.
+      this.options.news.put(this.membership.nodeId, news);
     });
     try {
       while (!signal.aborted) {
         await this.takePart();
+        courier.meetManagers();
         await this.alarm.wait(this.intervals.look, signal);
         if (!signal.aborted) await this.look(signal);
         if (this.broken !== null) throw this.broken;
@@ -220,10 +223,19 @@ class SwarmFollower {
 
   private beWorker(): Part {
     const stop = new AbortController();
+    const { news } = this.options;
     const relay = this.options.relay(() => this.membership.managers, false);
+    let told: ClusterState | null = null;
+    const tell = (state: ClusterState, reason: string, changedAt: readonly number[] = []): void => {
+      told = state;
+      this.teller.tell(news.applyTo(state), reason, () => changedAt);
+    };
+    news.onChange(() => {
+      if (!stop.signal.aborted && told !== null && !this.teller.isFailing) tell(told, 'first-hand news');
+    });
     const listener: ClusterListener = {
       onState: (state, reason, changedAt) => {
-        if (!stop.signal.aborted) this.teller.tell(state, reason, () => changedAt ?? []);
+        if (!stop.signal.aborted) tell(state, reason, changedAt);
       },
       onUnavailable: (error) => {
         if (stop.signal.aborted) return;

@@ -53,7 +53,7 @@ async function withServices({ nodes, rounds, small, tell }: PartContext, service
 
     const delays = await alternate(rounds, async (side, round) => {
       const found = await once(nodes, side, small ? 2 : 4);
-      tell(`convergence: ${services} services, ${side}, round ${round} of ${rounds}: ${events.map((event) => `${found[event].length} ${event}`).join(', ')}`);
+      tell(`convergence: ${services} services, ${side}, round ${round} of ${rounds}: ${events.map((event) => `${event} ${found[event].map((delay) => delay.toFixed(0)).join(', ')} ms`).join('; ')}`);
       return found;
     });
     return events.flatMap((event) => {
