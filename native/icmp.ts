@@ -43,13 +43,13 @@ const buffer = new Uint8Array(2048);
 /** A raw socket that hears echo replies only. It keeps its namespace alive: close it when the namespace is to go. */
 export class EchoSocket {
   private readonly identifier = randomInt(1, 0x10000);
+  private watch: libc.ReadableWatch | null = null;
   private isOpen = true;
 
   private constructor(
     private readonly fd: number,
     private readonly label: string,
     private readonly options: EchoSocketOptions,
-    private readonly watch: libc.ReadableWatch,
   ) {}
 
   /** @throws SystemError EADDRNOTAVAIL when the namespace does not have the source address */
@@ -63,10 +63,17 @@ export class EchoSocket {
       libc.close(fd, label);
       throw error;
     }
-    const watch = libc.watchReadable(fd, () => { socket.read(); });
-    const socket = new EchoSocket(fd, label, options, watch);
-    watch.unref();
+    const socket = new EchoSocket(fd, label, options);
+    socket.listen(true);
     return socket;
+  }
+
+  /** Whether answers are handed over as they come, which wakes the program for each, or only by `read`. True at first. */
+  listen(asTheyCome: boolean): void {
+    if (!this.isOpen || asTheyCome === (this.watch !== null)) return;
+    this.watch?.close();
+    this.watch = asTheyCome ? libc.watchReadable(this.fd, () => { this.read(); }) : null;
+    this.watch?.unref();
   }
 
   /**
@@ -77,7 +84,7 @@ export class EchoSocket {
     libc.sendTo(this.fd, encodeEchoRequest(this.identifier, sequence), socketAddress(destination), this.label);
   }
 
-  /** Hands over what has come in since; done by itself as it comes, unless the event loop was held up. */
+  /** Hands over what has come in since. */
   read(): void {
     try {
       for (let turn = 0; this.isOpen && turn < REPLIES_PER_TURN; turn += 1) {
@@ -96,7 +103,7 @@ export class EchoSocket {
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.watch.close();
+    this.watch?.close();
     libc.close(this.fd, this.label);
   }
 }

@@ -20,6 +20,7 @@ export * from './netlink/errors.js';
 export type * from './netlink/message.js';
 export * from './netlink/monitor.js';
 export * from './netns.js';
+export * from './nftables.js';
 export * from './process-end.js';
 export * from './process.js';
 export { addAddress, deleteAddress, replaceAddress } from './rtnetlink/addresses.js';

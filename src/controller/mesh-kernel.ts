@@ -24,6 +24,8 @@ export interface ApplyResult {
 export interface PeerProbe {
   /** One question from this node's router address to a peer's. @throws when nothing could be sent. */
   send(source: string, destination: string, sequence: number, onReply: (source: string, sequence: number) => void): void;
+  /** Whether answers are handed over as they come, which wakes the program for each, or only by `read`. True at first. */
+  listen(asTheyCome: boolean): void;
   /** Hands over the answers that wait. */
   read(): void;
   close(): void;

@@ -51,8 +51,8 @@ export class PeerHealth {
     this.benefit = now;
   }
 
-  /** It answered what was asked at `askedAt`. */
-  answered(now: number, askedAt: number): void {
+  /** It answered what was asked at `askedAt`. `isMeasured`: at this very moment, not at some time before. */
+  answered(now: number, askedAt: number, isMeasured = true): void {
     const timeout = this.options.timeoutMilliseconds;
     // What was asked long ago says nothing of now.
     if (now - askedAt > timeout * patienceWithNew) return;
@@ -61,7 +61,7 @@ export class PeerHealth {
     this.answersInRow += 1;
     this.lastAnswer = now;
     this.benefit = Math.max(this.benefit, now);
-    this.roundTrip = now - askedAt;
+    if (isMeasured) this.roundTrip = now - askedAt;
     if (this.state === 'unknown') this.state = 'alive';
     else if (this.state === 'dead' && this.answersInRow >= answersToReturn && now - (this.answersSince ?? now) >= this.penance()) this.state = 'alive';
   }

@@ -29,7 +29,7 @@ import type { Action, Change, Kind } from './change.js';
 import { asError } from './errors.js';
 import { diffIptables } from './iptables/diff.js';
 import { deleteEmptyTable, emptyTables } from './iptables/empty-tables.js';
-import { applyIptables, readIptables } from './iptables/reconciler.js';
+import { applyIptables } from './iptables/reconciler.js';
 import { viewOf } from './iptables/view.js';
 import { Machine, type MachineOptions, type OpenPlace } from './machine.js';
 import { linkAlias } from './marks.js';
@@ -100,10 +100,11 @@ class Cleanup {
 
   private async cleanIptables(): Promise<void> {
     const nothing = placePlan({ place: 'host', namespace: null });
+    const ruleset = this.machine.require('host').ruleset();
     try {
-      const observed = { ...emptyState('host'), iptables: viewOf(await readIptables(this.machine.host), nothing, this.machine.settings.names) };
+      const observed = { ...emptyState('host'), iptables: viewOf(await ruleset.read(), nothing, this.machine.settings.names) };
       const changes = diffIptables({ desired: nothing, observed });
-      this.recordAll(changes, this.dryRun ? [] : await applyIptables(this.machine.host, changes, true));
+      this.recordAll(changes, this.dryRun ? [] : await applyIptables(ruleset, changes, true));
       if (!this.dryRun) await this.cleanEmptyTables();
     } catch (error) {
       // Without the command there never were rules of ours.
@@ -112,7 +113,7 @@ class Cleanup {
   }
 
   private async cleanEmptyTables(): Promise<void> {
-    const document = await readIptables(this.machine.host);
+    const document = await this.machine.require('host').ruleset().read();
     for (const table of emptyTables(document, this.before.read().absentTables)) {
       if (await deleteEmptyTable(this.machine.host, document, table)) this.record(changeOf('iptables', 'host', `table ${table} (empty)`));
     }

@@ -15,6 +15,7 @@ import type { Place } from '../plan/objects.js';
 import type { Settings } from '../settings.js';
 import { DeviceMissingError, PlaceMissingError } from './errors.js';
 import { HeldPorts } from './held-ports.js';
+import { Ruleset } from './iptables/ruleset.js';
 
 export type Location = PlacePlan['namespace'];
 
@@ -29,6 +30,7 @@ export class OpenPlace {
   private routeNetlink: RouteNetlink | undefined;
   private ipvsSocket: Ipvs | undefined;
   private setSocket: IpSets | undefined;
+  private iptables: Ruleset | undefined;
   private linkDump: readonly KernelLink[] | undefined;
   /** Of `linkDump`: every route, address and neighbour asks for one. */
   private linksByIndex: ReadonlyMap<number, KernelLink> | undefined;
@@ -51,6 +53,10 @@ export class OpenPlace {
 
   sets(): IpSets {
     return (this.setSocket ??= IpSets.open(this.namespace));
+  }
+
+  ruleset(): Ruleset {
+    return (this.iptables ??= new Ruleset(this.namespace));
   }
 
   /** Links as of this pass: dumped once, and again after `forgetLinks`. */
@@ -80,8 +86,9 @@ export class OpenPlace {
     this.routeNetlink?.close();
     this.ipvsSocket?.close();
     this.setSocket?.close();
+    this.iptables?.close();
     if (this.ownsHandle) this.namespace.close();
-    this.routeNetlink = this.ipvsSocket = this.setSocket = undefined;
+    this.routeNetlink = this.ipvsSocket = this.setSocket = this.iptables = undefined;
     this.forgetLinks();
   }
 }

@@ -1,5 +1,5 @@
 /** Echo requests from the sandbox to those of peers: through the fabric and the tunnel, as traffic goes. */
-import { EchoSocket } from '../../native/index.js';
+import { EchoSocket, type NetworkNamespace } from '../../native/index.js';
 import type { Machine } from './machine.js';
 
 export type OnEchoReply = (source: string, sequence: number) => void;
@@ -7,6 +7,7 @@ export type OnEchoReply = (source: string, sequence: number) => void;
 export class PeerProbe {
   private socket: { readonly echo: EchoSocket; readonly source: string; readonly inode: number } | undefined;
   private onReply: OnEchoReply = () => undefined;
+  private listens = true;
 
   constructor(private readonly machine: Machine) {}
 
@@ -14,6 +15,12 @@ export class PeerProbe {
   send(source: string, destination: string, sequence: number, onReply: OnEchoReply): void {
     this.onReply = onReply;
     this.socketFor(source).send(destination, sequence);
+  }
+
+  /** Whether answers are handed over as they come, or only by `read`. True at first. */
+  listen(asTheyCome: boolean): void {
+    this.listens = asTheyCome;
+    this.socket?.echo.listen(asTheyCome);
   }
 
   /** Hands over answers that wait. */
@@ -31,16 +38,18 @@ export class PeerProbe {
     const sandbox = this.machine.open('sandbox')?.namespace;
     if (this.socket !== undefined && (this.socket.inode !== sandbox?.identity.inode || this.socket.source !== source)) this.close();
     if (sandbox === undefined) throw new Error('there is no sandbox to ask from');
-    this.socket ??= {
-      echo: EchoSocket.open({
-        namespace: sandbox,
-        source,
-        onReply: ({ source: from, sequence }) => { this.onReply(from, sequence); },
-        onError: () => { this.socket = undefined; },
-      }),
-      source,
-      inode: sandbox.identity.inode,
-    };
+    this.socket ??= { echo: this.open(sandbox, source), source, inode: sandbox.identity.inode };
     return this.socket.echo;
+  }
+
+  private open(namespace: NetworkNamespace, source: string): EchoSocket {
+    const echo = EchoSocket.open({
+      namespace,
+      source,
+      onReply: ({ source: from, sequence }) => { this.onReply(from, sequence); },
+      onError: () => { this.socket = undefined; },
+    });
+    echo.listen(this.listens);
+    return echo;
   }
 }

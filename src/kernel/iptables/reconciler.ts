@@ -1,11 +1,11 @@
-/** iptables: observed with one `iptables-save`, changed with one `iptables-restore --noflush -w`, which is atomic per table. */
-import { CommandError, run, type NetworkNamespace } from '../../../native/index.js';
+/** iptables: observed with one `iptables-save` at most, changed with one `iptables-restore --noflush -w`, which is atomic per table. */
+import { CommandError, run } from '../../../native/index.js';
 import { BeforeUs } from '../before-us.js';
 import { asError } from '../errors.js';
 import { applying, observing, type Reconciler, type Refusal } from '../reconciler.js';
 import { diffIptables, type IptablesChange } from './diff.js';
-import { parseIptablesSave, type IptablesDocument } from './document.js';
 import { editsOf, linesOf, placedRuleKey, tableOf, type EditOptions, type RestoreLine } from './edit.js';
+import type { Ruleset } from './ruleset.js';
 import { usesIptables, viewOf } from './view.js';
 import { writeChain, writeRule } from './words.js';
 
@@ -35,24 +35,19 @@ export class IptablesError extends Error {
 
 export const iptablesReconciler: Reconciler<'iptables', IptablesChange> = {
   observe: observing(async (open, plan, machine) =>
-    usesIptables(plan) ? viewOf(await readIptables(open.namespace), plan, machine.settings.names) : { chains: [], guests: [] },
+    usesIptables(plan) ? viewOf(await open.ruleset().read(), plan, machine.settings.names) : { chains: [], guests: [] },
   ),
   diff: (pairs) => pairs.flatMap(diffIptables),
   apply: applying(async (open, changes, machine, teardown) => {
     if (open.place === 'host' && !teardown) {
-      const present = (await readIptables(open.namespace)).tables;
+      const present = (await open.ruleset().read()).tables;
       new BeforeUs(machine.settings.stateFolder).rememberAbsentTables([...new Set(changes.map(tableOf))].filter((table) => !present.has(table)));
     }
-    return await applyIptables(open.namespace, changes, teardown);
+    return await applyIptables(open.ruleset(), changes, teardown);
   }),
 };
 
-/** Never with -t: with the nft back end that would make the table. */
-export async function readIptables(namespace: NetworkNamespace): Promise<IptablesDocument> {
-  return parseIptablesSave((await run('iptables-save', [], { namespace, timeoutMs: longestMs })).stdout);
-}
-
-export async function applyIptables(namespace: NetworkNamespace, changes: readonly IptablesChange[], teardown: boolean): Promise<Refusal[]> {
+export async function applyIptables(ruleset: Ruleset, changes: readonly IptablesChange[], teardown: boolean): Promise<Refusal[]> {
   const refused = new Map<IptablesChange, Error>();
   const without = new Set<string>();
   const refuse = (culprits: readonly IptablesChange[], error: Error): void => {
@@ -69,7 +64,7 @@ export async function applyIptables(namespace: NetworkNamespace, changes: readon
   }
   try {
     for (let attempt = 1; pending().length > 0; attempt += 1) {
-      const failure = await tryOnce(namespace, pending(), { teardown, without });
+      const failure = await tryOnce(ruleset, pending(), { teardown, without });
       if (failure === null) break;
       refuse(attempt < maxAttempts ? failure.culprits : pending(), failure.error);
     }
@@ -85,21 +80,21 @@ interface Failure {
 }
 
 /** Null: done. */
-async function tryOnce(namespace: NetworkNamespace, changes: readonly IptablesChange[], options: EditOptions): Promise<Failure | null> {
-  const document = await readIptables(namespace);
-  const lines = linesOf(editsOf(document, changes, options));
+async function tryOnce(ruleset: Ruleset, changes: readonly IptablesChange[], options: EditOptions): Promise<Failure | null> {
+  const lines = linesOf(editsOf(await ruleset.read(), changes, options));
   if (lines.length === 0) return null;
 
   const command = ['iptables-restore', '--noflush', '-w'] as const;
-  const ruleset = `${lines.map(({ text }) => text).join('\n')}\n`;
+  const input = `${lines.map(({ text }) => text).join('\n')}\n`;
   try {
-    await run(command[0], command.slice(1), { namespace, input: ruleset, timeoutMs: Math.min(longestMs, timeoutMs + lines.length * millisecondsPerLine) });
+    await run(command[0], command.slice(1), { namespace: ruleset.namespace, input, timeoutMs: Math.min(longestMs, timeoutMs + lines.length * millisecondsPerLine) });
     return null;
   } catch (error) {
+    ruleset.forget();
     if (!(error instanceof CommandError)) throw error;
     const line = refusedLine(error.stderr, lines);
     const culprits = line === null ? changes : line.change === null ? changes.filter((change) => tableOf(change) === line.table) : [line.change];
-    return { culprits, error: new IptablesError(ruleset, command, error.exitCode, error.stderr, line?.text ?? null, error) };
+    return { culprits, error: new IptablesError(input, command, error.exitCode, error.stderr, line?.text ?? null, error) };
   }
 }
 

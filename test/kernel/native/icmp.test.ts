@@ -40,6 +40,26 @@ test('a peer that is there answers, one that is not stays silent, and the progra
   }
 });
 
+test('answers that nobody waits for wake no program: they are there when it reads', async () => {
+  const replies: number[] = [];
+  const socket = native.EchoSocket.open({ namespace: near, source: '100.64.0.1', onReply: ({ sequence }) => { replies.push(sequence); } });
+  try {
+    socket.listen(false);
+    socket.send('100.64.0.2', 51);
+    await new Promise((resolve) => { setTimeout(resolve, 200); });
+    expect(replies).toEqual([]);
+    socket.read();
+    expect(replies).toEqual([51]);
+    const heard = new Promise<void>((resolve) => { const timer = setInterval(() => { if (replies.length > 1) { clearInterval(timer); resolve(); } }, 5); });
+    socket.listen(true);
+    socket.send('100.64.0.2', 52);
+    await heard;
+    expect(replies).toEqual([51, 52]);
+  } finally {
+    socket.close();
+  }
+});
+
 test('an address that the namespace does not have is refused by name', () => {
   expect(() => native.EchoSocket.open({ namespace: near, source: '198.51.100.1', onReply: () => undefined })).toThrow(expect.objectContaining({ code: 'EADDRNOTAVAIL' }));
 });

@@ -30,6 +30,7 @@ beforeEach(() => {
         asked.push(`${source} → ${destination}`);
         if (answers) onReply(destination, sequence);
       },
+      listen: () => undefined,
       read: () => undefined,
       close: () => undefined,
     },

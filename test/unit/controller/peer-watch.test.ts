@@ -17,6 +17,8 @@ function network() {
   let broken = false;
   const late: (() => void)[] = [];
   let holdsBack = false;
+  let listens = true;
+  let turns = 0;
   const watch = new PeerWatch({
     timeoutMilliseconds: 1_000,
     events: new EventRecorder(events, silentLogger),
@@ -27,9 +29,13 @@ function network() {
       send: (_source, destination, sequence, onReply) => {
         if (broken) throw new Error('ENETUNREACH');
         if (silent.has(destination)) return;
-        if (holdsBack) late.push(() => { onReply(destination, sequence); });
-        else onReply(destination, sequence);
+        if (holdsBack || !listens) late.push(() => { onReply(destination, sequence); });
+        else {
+          turns += 1;
+          onReply(destination, sequence);
+        }
       },
+      listen: (asTheyCome) => { listens = asTheyCome; },
       read: () => { for (const answer of late.splice(0)) answer(); },
       close: () => undefined,
     },
@@ -37,6 +43,8 @@ function network() {
   watch.follow(peers, '100.104.56.11');
   return {
     watch, silent, changes, events,
+    /** Answers that the program was woken for. */
+    wakeUps: () => turns,
     breakOwnCable: (is: boolean) => { broken = is; },
     holdBack: (is: boolean) => { holdsBack = is; },
     pass: (milliseconds: number, step = 200) => { for (const end = now + milliseconds; now < end;) { now += step; watch.tick(); } },
@@ -99,6 +107,25 @@ describe('peers', () => {
     breakOwnCable(true);
     pass(10_000);
     expect(changes).toEqual([]);
+  });
+
+  it('that are all alive wake nobody by four answers of five, and the time that an answer takes is known all the same', () => {
+    const { watch, wakeUps, pass } = network();
+    pass(2_000);
+    const before = wakeUps();
+    pass(10_000);
+    expect(wakeUps() - before).toBe(2 * 10);
+    expect(watch.reports().map(({ state, roundTripMilliseconds }) => [state, roundTripMilliseconds])).toEqual([['alive', 0], ['alive', 0]]);
+  });
+
+  it('of which one is away are listened to: its return is heard as it comes', () => {
+    const { silent, wakeUps, pass } = network();
+    pass(2_000);
+    silent.add('100.104.56.13');
+    pass(2_000);
+    const before = wakeUps();
+    pass(2_000);
+    expect(wakeUps() - before).toBe(10);
   });
 
   it('that leave the cluster are forgotten, and the others’ record stays', () => {

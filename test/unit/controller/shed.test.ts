@@ -49,6 +49,7 @@ function bed() {
     statistics: () => Promise.resolve({ ports: new Map(), realServers: new Map() }),
     probe: () => ({
       send: (_source, destination, sequence, onReply) => { if (answering) onReply(destination, sequence); },
+      listen: () => undefined,
       read: () => undefined,
       close: () => undefined,
     }),
