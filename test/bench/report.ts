@@ -7,7 +7,7 @@ export type PartName = (typeof partNames)[number];
 /** What routemesh is compared with: dockerd's ingress, or the kernel's own tools with the same content. */
 export type ReferenceName = 'dockerd' | 'floor';
 
-/** `s`, `ms`: time. `/s`: a rate. `%`: of one core. `count`: of objects. */
+/** `s`, `ms`: time. `/s`: a rate. `%`: of one core, or of what the figure's name says. `count`: of objects. */
 export type Unit = 's' | 'ms' | '/s' | 'MB/s' | 'MiB' | '%' | 'count';
 
 export interface Figure {

@@ -58,7 +58,7 @@ export async function createService(side: Side | 'both', { name, ports, replicas
 interface ServiceDetails {
   readonly Version: { readonly Index: number };
   readonly UpdatedAt: string;
-  readonly Spec: { readonly Mode: { readonly Replicated: { readonly Replicas: number } } };
+  readonly Spec: { readonly Labels: Readonly<Record<string, string>>; readonly Mode: { readonly Replicated: { readonly Replicas: number } } };
 }
 
 /** Gives Docker's own timestamp of the change. */
@@ -66,6 +66,12 @@ export async function scale(name: string, replicas: number): Promise<string> {
   const { Version, Spec } = await askDocker<ServiceDetails>('h1', `/services/${name}`);
   await post(`/services/${name}/update?version=${Version.Index}`, { ...Spec, Mode: { Replicated: { Replicas: replicas } } });
   return (await askDocker<ServiceDetails>('h1', `/services/${name}`)).UpdatedAt;
+}
+
+/** Of the service; its tasks stay as they are. */
+export async function label(name: string, key: string, value: string): Promise<void> {
+  const { Version, Spec } = await askDocker<ServiceDetails>('h1', `/services/${name}`);
+  await post(`/services/${name}/update?version=${Version.Index}`, { ...Spec, Labels: { ...Spec.Labels, [key]: value } });
 }
 
 export interface BenchTask {

@@ -5,6 +5,9 @@
  * In a turn the host's rules are those of one mesh: dockerd's packets would otherwise walk our chain first. The port that
  * is measured stands in the middle of the others on both sides; the others are one virtual service for each thousand
  * ports in dockerd's sandbox, as dockerd would make for services of a thousand ports, and one for each port in ours.
+ *
+ * Each round goes through all sizes, one way and then the other: an emulated machine is slower at one time than at
+ * another by more than what 5,000 ports cost.
  */
 import { addressOf, everywhere, startMeshes } from '../../e2e/support/cluster.js';
 import { eventually, lab, on } from '../../e2e/support/lab.js';
@@ -12,8 +15,7 @@ import { dockerSandbox, status, stopMesh } from '../../e2e/support/mesh.js';
 import { chunks, crowded, virtualServices, withoutJumpsTo } from '../crowd.js';
 import { summaries, type PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
-import { createService, dockerdPublishes, removeServices, runningTasks, type Side } from '../swarm.js';
-import { alternate, type Sides } from '../turns.js';
+import { createService, dockerdPublishes, label, removeServices, runningTasks, type Side } from '../swarm.js';
 
 const taskNode = 'h1';
 const measured: Readonly<Record<Side, { readonly name: string; readonly port: number }>> = {
@@ -23,6 +25,7 @@ const measured: Readonly<Record<Side, { readonly name: string; readonly port: nu
 const crowdBelow = 10_000;
 const crowdAbove = 13_000;
 const portsOfOneService = 1000;
+const enabled = 'routemesh.enabled';
 /** Beyond those that dockerd counts up from 256. */
 const firstCrowdMark = 0x7000;
 const bytes = 200_000;
@@ -34,78 +37,88 @@ interface Sample {
   readonly datagrams: number;
 }
 
+type Samples = Readonly<Record<Side, Sample>>;
+
+/** By size, then by way (0: through the task's own node), one for each round. */
+type Rounds = ReadonlyMap<number, readonly (readonly Samples[])[]>;
+
 /** Host rules for a turn of each side, by node. */
-type HostRules = Readonly<Record<Side, Readonly<Record<string, string>>>>;
+type HostRules = Readonly<Record<Side, RulesByNode>>;
+type RulesByNode = Readonly<Record<string, string>>;
 
 export async function* dataPath(context: PartContext): AsyncGenerator<readonly Figure[]> {
   const { small } = context;
   // One node that tasks are on, and one that is only a way in.
   const nodes = context.nodes.slice(0, 2);
-  for (const ports of small ? [1] : [1, 1000, 5000]) yield await withPorts(context, nodes, ports);
-}
-
-async function withPorts({ rounds, small, tell }: PartContext, nodes: readonly string[], ports: number): Promise<Figure[]> {
-  const crowd = crowdOf(ports - 1);
-  const services = chunks(crowd, portsOfOneService).map((own, index) => ({ name: `bench-crowd-${index + 1}`, own }));
-  const names = [measured.routemesh.name, measured.dockerd.name, ...services.map(({ name }) => name)];
-  let before: Readonly<Record<string, string>> = {};
-  let sandboxes: Readonly<Record<string, string>> = {};
+  const sizes = small ? [1] : [1, 1000, 5000];
+  const crowd = await Crowd.come(nodes, sizes);
   try {
-    for (const side of ['routemesh', 'dockerd'] as const) {
-      const { name, port } = measured[side];
-      await createService(side, { name, node: taskNode, ports: (['tcp', 'udp'] as const).map((protocol) => ({ published: port, target: 80, protocol })) });
-      await runningTasks(side, name, 1);
-    }
-    for (const { name, own } of services) await createService('routemesh', { name, node: taskNode, ports: own.map((published) => ({ published, target: published })) });
-    for (const { name } of services) await runningTasks('routemesh', name, 1);
-    await startMeshes(nodes);
-    await programmed(nodes, ports + 1);
-    await dockerdPublishes(nodes, 2);
-    await everywhere((node) => stopMesh(node), nodes);
-
-    before = await savedRules(nodes);
-    sandboxes = await savedRules(nodes, inDockerSandbox);
-    await crowdSandboxes(sandboxes, crowd);
-    const rules = { routemesh: before, dockerd: withCrowd(before, crowd) };
-    tell(`data-path: ${ports} ports are programmed on both sides`);
-    return await measureWays(nodes, rules, { ports, rounds, seconds: small ? 1 : 3, tell });
+    yield figuresOf(await measureRounds(context, nodes, sizes, crowd));
   } finally {
-    await restore(before);
-    await restore(sandboxes, inDockerSandbox);
-    for (const mark of marksOf(crowd)) await everywhere((node) => on(node)(...inDockerSandbox, 'ipvsadm', '-D', '-f', String(mark)), Object.keys(sandboxes));
-    await removeServices(nodes, names);
-    await dockerdPublishes(nodes, 0);
+    await crowd.leave();
   }
 }
 
-async function measureWays(
-  nodes: readonly string[],
-  rules: HostRules,
-  { ports, rounds, seconds, tell }: { readonly ports: number; readonly rounds: number; readonly seconds: number; readonly tell: PartContext['tell'] },
-): Promise<Figure[]> {
-  const rounded = await alternate(rounds, async (side, round) => {
-    await restore(rules[side]);
-    const samples: Record<string, Sample> = {};
-    for (const node of nodes) samples[node] = await once(`${addressOf(node)}:${measured[side].port}`, seconds);
-    tell(`data-path: ${ports} ports by ${side}, round ${round} of ${rounds}: ${Object.values(samples).map(({ connections }) => `${connections.toFixed(0)} connections/s`).join(', ')}`);
-    return samples;
-  });
-  return nodes.flatMap((node, way) => {
-    const through = (side: Side): Sample[] => rounded[side].map((samples) => samples[node]).filter((sample) => sample !== undefined);
-    return figuresOf({ routemesh: through('routemesh'), dockerd: through('dockerd') }, ports, way);
-  });
+async function measureRounds({ rounds, small, tell }: PartContext, nodes: readonly string[], sizes: readonly number[], crowd: Crowd): Promise<Rounds> {
+  const found = new Map(sizes.map((size) => [size, nodes.map((): Samples[] => [])]));
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const size of round % 2 === 1 ? sizes : [...sizes].reverse()) {
+      const rules = await crowd.grow(size);
+      const turn = async (side: Side): Promise<Sample[]> => {
+        await restore(rules[side]);
+        const samples: Sample[] = [];
+        for (const node of nodes) samples.push(await once(`${addressOf(node)}:${measured[side].port}`, small ? 1 : 3));
+        tell(`data-path: ${size} ports by ${side}, round ${round} of ${rounds}: ${samples.map(({ connections }) => `${connections.toFixed(0)} connections/s`).join(', ')}`);
+        return samples;
+      };
+      const theirs = await turn('dockerd');
+      const ours = await turn('routemesh');
+      found.get(size)?.forEach((own, way) => {
+        const [routemesh, dockerd] = [ours[way], theirs[way]];
+        if (routemesh !== undefined && dockerd !== undefined) own.push({ routemesh, dockerd });
+      });
+    }
+  }
+  return found;
 }
 
-function figuresOf(samples: Sides<Sample>, ports: number, way: number): Figure[] {
-  const group = `${ports.toLocaleString('en')} ${ports === 1 ? 'port' : 'ports'}, through ${way === 0 ? 'the task’s own node' : 'another node'}`;
-  const described = { group, at: { ports, way } };
+const waysIn = ['through the task’s own node', 'through another node'];
+
+function figuresOf(rounds: Rounds): Figure[] {
+  const [fewest, most] = [Math.min(...rounds.keys()), Math.max(...rounds.keys())];
   return [
-    figure({ ...described, what: 'new connections', unit: '/s', better: 'higher' }, ...summaries(samples, ({ connections }) => connections)),
-    figure({ ...described, what: 'first byte, p50', unit: 'ms', better: 'lower' }, ...summaries(samples, ({ firstByte }) => firstByte.p50)),
-    figure({ ...described, what: 'first byte, p99', unit: 'ms', better: 'lower' }, ...summaries(samples, ({ firstByte }) => firstByte.p99)),
-    figure({ ...described, what: 'throughput on kept connections', unit: 'MB/s', better: 'higher' }, ...summaries(samples, ({ megabytes }) => megabytes)),
-    figure({ ...described, what: 'datagrams asked and answered', unit: '/s', better: 'higher' }, ...summaries(samples, ({ datagrams }) => datagrams)),
+    ...[...rounds].flatMap(([ports, ways]) => ways.flatMap((samples, way) => figuresOfWay(samples, ports, way))),
+    ...(fewest === most ? [] : waysIn.map((where, way) => keptFigure(rounds.get(fewest)?.[way] ?? [], rounds.get(most)?.[way] ?? [], fewest, most, where))),
   ];
+}
+
+function figuresOfWay(samples: readonly Samples[], ports: number, way: number): Figure[] {
+  const group = `${portsInWords(ports)}, ${waysIn[way] ?? ''}`;
+  const described = { group, at: { ports, way } };
+  const sides = { routemesh: samples.map(({ routemesh }) => routemesh), dockerd: samples.map(({ dockerd }) => dockerd) };
+  return [
+    figure({ ...described, what: 'new connections', unit: '/s', better: 'higher' }, ...summaries(sides, ({ connections }) => connections)),
+    figure({ ...described, what: 'first byte, p50', unit: 'ms', better: 'lower' }, ...summaries(sides, ({ firstByte }) => firstByte.p50)),
+    figure({ ...described, what: 'first byte, p99', unit: 'ms', better: 'lower' }, ...summaries(sides, ({ firstByte }) => firstByte.p99)),
+    figure({ ...described, what: 'throughput on kept connections', unit: 'MB/s', better: 'higher' }, ...summaries(sides, ({ megabytes }) => megabytes)),
+    figure({ ...described, what: 'datagrams asked and answered', unit: '/s', better: 'higher' }, ...summaries(sides, ({ datagrams }) => datagrams)),
+  ];
+}
+
+/** Round by round, so that what the machine does in between meets both. */
+function keptFigure(few: readonly Samples[], many: readonly Samples[], fewest: number, most: number, where: string): Figure {
+  const kept = (side: Side): number[] => many.flatMap((sample, round) => {
+    const before = few[round]?.[side].connections;
+    return before === undefined ? [] : [(100 * sample[side].connections) / before];
+  });
+  return figure(
+    { group: `Of what there is with ${portsInWords(fewest)}, left with ${portsInWords(most)}`, what: `new connections, ${where}`, unit: '%', better: 'higher' },
+    ...summaries({ routemesh: kept('routemesh'), dockerd: kept('dockerd') }, (percent) => percent),
+  );
+}
+
+function portsInWords(ports: number): string {
+  return `${ports.toLocaleString('en')} ${ports === 1 ? 'port' : 'ports'}`;
 }
 
 interface LoadReport {
@@ -132,6 +145,100 @@ async function once(target: string, seconds: number): Promise<Sample> {
   };
 }
 
+interface CrowdService {
+  readonly name: string;
+  readonly ports: readonly number[];
+}
+
+function namesOf(services: readonly CrowdService[]): string[] {
+  return [measured.routemesh.name, measured.dockerd.name, ...services.map(({ name }) => name)];
+}
+
+/**
+ * The measured ports, and others beside them that come and go: by a label on our side, which no task notices, and by rules
+ * of the same shape on dockerd's.
+ */
+class Crowd {
+  private grown = 0;
+  private marks: readonly number[] = [];
+
+  private constructor(
+    private readonly nodes: readonly string[],
+    /** The first has one port less than the others: with the measured one they are whole thousands. */
+    private readonly services: readonly CrowdService[],
+    private readonly hosts: RulesByNode,
+    private readonly sandboxes: RulesByNode,
+  ) {}
+
+  static async come(nodes: readonly string[], sizes: readonly number[]): Promise<Crowd> {
+    const ports = crowdOf(Math.max(...sizes) - 1);
+    const services = [ports.slice(0, portsOfOneService - 1), ...chunks(ports.slice(portsOfOneService - 1), portsOfOneService)]
+      .filter((own) => own.length > 0)
+      .map((own, index) => ({ name: `bench-crowd-${index + 1}`, ports: own }));
+    try {
+      await Crowd.start(nodes, services);
+    } catch (error) {
+      await removeServices(nodes, namesOf(services));
+      throw error;
+    }
+    return new Crowd(nodes, services, await savedRules(nodes), await savedRules(nodes, inDockerSandbox));
+  }
+
+  private static async start(nodes: readonly string[], services: readonly CrowdService[]): Promise<void> {
+    for (const side of ['routemesh', 'dockerd'] as const) {
+      const { name, port } = measured[side];
+      await createService(side, { name, node: taskNode, ports: (['tcp', 'udp'] as const).map((protocol) => ({ published: port, target: 80, protocol })) });
+      await runningTasks(side, name, 1);
+    }
+    for (const { name, ports: own } of services) {
+      await createService('routemesh', { name, node: taskNode, ports: own.map((published) => ({ published, target: published })) });
+      await runningTasks('routemesh', name, 1);
+      await label(name, enabled, 'false');
+    }
+    await startMeshes(nodes);
+    await programmed(nodes, 2);
+    await dockerdPublishes(nodes, 2);
+    await everywhere((node) => stopMesh(node), nodes);
+  }
+
+  /** Until there are so many ports in all; gives the host's rules for the turns. */
+  async grow(size: number): Promise<HostRules> {
+    const { nodes, hosts } = this;
+    const wanted = Math.floor(size / portsOfOneService);
+    for (const [index, { name }] of this.services.entries()) {
+      if (index < wanted !== index < this.grown) await label(name, enabled, String(index < wanted));
+    }
+    this.grown = wanted;
+    await restore(hosts);
+    await startMeshes(nodes);
+    // The measured port is one of tcp and one of udp.
+    await programmed(nodes, size + 1);
+    await everywhere((node) => stopMesh(node), nodes);
+    const routemesh = await savedRules(nodes);
+    const ports = this.services.slice(0, wanted).flatMap(({ ports: own }) => own);
+    await this.crowdSandboxes(ports);
+    const dockerd = Object.fromEntries(Object.entries(hosts).map(([node, rules]) => [node, withoutJumpsTo('MESH-INGRESS', crowded(rules, measured.dockerd.port, ports))]));
+    return { routemesh, dockerd };
+  }
+
+  async leave(): Promise<void> {
+    await restore(this.hosts);
+    await this.crowdSandboxes([]);
+    await removeServices(this.nodes, namesOf(this.services));
+    await dockerdPublishes(this.nodes, 0);
+  }
+
+  /** dockerd's. */
+  private async crowdSandboxes(ports: readonly number[]): Promise<void> {
+    for (const mark of this.marks) await everywhere((node) => on(node)(...inDockerSandbox, 'ipvsadm', '-D', '-f', String(mark)), this.nodes);
+    this.marks = [...new Set(ports.map(markOf))];
+    await restore(Object.fromEntries(Object.entries(this.sandboxes).map(([node, rules]) => [node, crowded(rules, measured.dockerd.port, ports, markOf)])), inDockerSandbox);
+    if (this.marks.length === 0) return;
+    const [task] = await runningTasks('dockerd', measured.dockerd.name, 1);
+    await everywhere((node) => lab(['exec', node, ...inDockerSandbox, 'ipvsadm', '-R'], virtualServices(this.marks, task?.address ?? '')), this.nodes);
+  }
+}
+
 function crowdOf(count: number): number[] {
   const below = Math.ceil(count / 2);
   return [...Array.from({ length: below }, (_, index) => crowdBelow + index), ...Array.from({ length: count - below }, (_, index) => crowdAbove + index)];
@@ -148,11 +255,11 @@ async function programmed(nodes: readonly string[], count: number): Promise<void
   }, nodes);
 }
 
-async function savedRules(nodes: readonly string[], inNamespace: readonly string[] = []): Promise<Record<string, string>> {
+async function savedRules(nodes: readonly string[], inNamespace: readonly string[] = []): Promise<RulesByNode> {
   return Object.fromEntries(await everywhere(async (node) => [node, await on(node)(...inNamespace, 'iptables-save')] as const, nodes));
 }
 
-async function restore(rules: Readonly<Record<string, string>>, inNamespace: readonly string[] = []): Promise<void> {
+async function restore(rules: RulesByNode, inNamespace: readonly string[] = []): Promise<void> {
   await everywhere((node) => lab(['exec', node, ...inNamespace, 'iptables-restore'], rules[node]), Object.keys(rules));
 }
 
@@ -160,19 +267,4 @@ const inDockerSandbox = ['nsenter', `--net=${dockerSandbox}`];
 
 function markOf(port: number): number {
   return firstCrowdMark + Math.floor(port / portsOfOneService);
-}
-
-function marksOf(crowd: readonly number[]): number[] {
-  return [...new Set(crowd.map(markOf))];
-}
-
-async function crowdSandboxes(saved: Readonly<Record<string, string>>, crowd: readonly number[]): Promise<void> {
-  const [task] = await runningTasks('dockerd', measured.dockerd.name, 1);
-  await restore(Object.fromEntries(Object.entries(saved).map(([node, rules]) => [node, crowded(rules, measured.dockerd.port, crowd, markOf)])), inDockerSandbox);
-  await everywhere((node) => lab(['exec', node, ...inDockerSandbox, 'ipvsadm', '-R'], virtualServices(marksOf(crowd), task?.address ?? '')), Object.keys(saved));
-}
-
-/** The host's rules for dockerd's turn. */
-function withCrowd(saved: Readonly<Record<string, string>>, crowd: readonly number[]): Record<string, string> {
-  return Object.fromEntries(Object.entries(saved).map(([node, rules]) => [node, withoutJumpsTo('MESH-INGRESS', crowded(rules, measured.dockerd.port, crowd))]));
 }
