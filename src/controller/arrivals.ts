@@ -13,7 +13,7 @@ import type { ClusterState, Task } from '../cluster/state.js';
 import type { EventRecorder } from '../event.js';
 import { changesBetween, findById } from '../sharing.js';
 import { routerAddress } from '../plan/addresses.js';
-import type { PeerProbe } from './mesh-kernel.js';
+import type { PeerProbe, PeerQuestion } from './mesh-kernel.js';
 
 export interface ArrivalsOptions {
   readonly nodeId: string;
@@ -79,21 +79,25 @@ export class Arrivals {
     this.timer = undefined;
     const began = this.now();
     for (const { task, since } of [...this.waiting.values()]) {
-      if (task.starting !== true && this.now() - since > patienceMilliseconds) {
-        this.options.events.normal('TaskSilent', { kind: 'task', name: task.name }, `${task.identity.address} does not answer echo requests; it gets connections all the same`);
-        this.arrived(task);
-        continue;
-      }
-      if (this.router === null) continue;
-      this.sequence = (this.sequence + 1) & 0xffff;
-      try {
-        this.options.probe.send(this.router, task.identity.address, this.sequence, (source) => { this.answered(source); });
-      } catch {
-        // The sync that lays the way to it has not come so far.
-      }
+      if (task.starting === true || this.now() - since <= patienceMilliseconds) continue;
+      this.options.events.normal('TaskSilent', { kind: 'task', name: task.name }, `${task.identity.address} does not answer echo requests; it gets connections all the same`);
+      this.arrived(task);
     }
+    const questions = [...this.waiting.values()].map(({ task }) => {
+      this.sequence = (this.sequence + 1) & 0xffff;
+      return { destination: task.identity.address, sequence: this.sequence };
+    });
+    if (this.router !== null && questions.length > 0) this.send(this.router, questions);
     this.pause = Math.max(interval, pausePerRound * (this.now() - began));
     this.schedule();
+  }
+
+  private send(router: string, questions: readonly PeerQuestion[]): void {
+    try {
+      this.options.probe.ask(router, questions, (source) => { this.answered(source); });
+    } catch {
+      // The sync that lays the way to them has not come so far.
+    }
   }
 
   private schedule(): void {

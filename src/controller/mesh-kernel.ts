@@ -20,10 +20,17 @@ export interface ApplyResult {
   readonly failed: readonly FailedChange[];
 }
 
+export interface PeerQuestion {
+  /** Address of a peer's router, or of a task. */
+  readonly destination: string;
+  /** 0–65535; the answer has it too. */
+  readonly sequence: number;
+}
+
 /** Asks peers' kernels whether they are there. */
 export interface PeerProbe {
-  /** One question from this node's router address to a peer's. @throws when nothing could be sent. */
-  send(source: string, destination: string, sequence: number, onReply: (source: string, sequence: number) => void): void;
+  /** From this node's router address. Gives why each could not be sent, in order; null: it was. @throws when none can be. */
+  ask(source: string, questions: readonly PeerQuestion[], onReply: (source: string, sequence: number) => void): readonly (Error | null)[];
   /** Whether answers are handed over as they come, which wakes the program for each, or only by `read`. True at first. */
   listen(asTheyCome: boolean): void;
   /** Hands over the answers that wait. */

@@ -11,7 +11,7 @@ import type { EventRecorder } from '../event.js';
 import type { Logger } from '../log.js';
 import { vxlan } from '../plan/devices.js';
 import type { Peer } from '../plan/peers.js';
-import type { PeerProbe } from './mesh-kernel.js';
+import type { PeerProbe, PeerQuestion } from './mesh-kernel.js';
 import { PeerHealth, type PeerVerdict } from './peer-health.js';
 
 export interface PeerWatchOptions {
@@ -158,22 +158,29 @@ export class PeerWatch {
   private ask(now: number): boolean {
     if (this.router === null || this.watched.size === 0) return true;
     this.giveUp(now);
-    let sent = 0;
-    for (const watched of this.watched.values()) {
-      const { peer } = watched;
+    const asking = [...this.watched.values()].map((watched) => {
       this.sequence = (this.sequence + 1) & 0xffff;
-      const question = `${peer.router} ${this.sequence}`;
-      this.asked.set(question, { at: now, watched });
-      try {
-        this.options.probe.send(this.router, peer.router, this.sequence, (source, sequence) => { this.answered(source, sequence); });
-        sent += 1;
-        watched.sent += 1;
-      } catch (error) {
-        this.asked.delete(question);
-        this.options.logger.debug('A peer could not be asked whether it is there', { peer: peer.name, error });
+      return { watched, destination: watched.peer.router, sequence: this.sequence };
+    });
+    for (const { watched, destination, sequence } of asking) this.asked.set(questionKey(destination, sequence), { at: now, watched });
+    const refused = this.send(this.router, asking);
+    asking.forEach(({ watched, destination, sequence }, index) => {
+      const error = refused[index];
+      if (error === null) watched.sent += 1;
+      else {
+        this.asked.delete(questionKey(destination, sequence));
+        this.options.logger.debug('A peer could not be asked whether it is there', { peer: watched.peer.name, error });
       }
+    });
+    return refused.includes(null);
+  }
+
+  private send(router: string, questions: readonly PeerQuestion[]): readonly (Error | null)[] {
+    try {
+      return this.options.probe.ask(router, questions, (source, sequence) => { this.answered(source, sequence); });
+    } catch (error) {
+      return questions.map(() => error as Error);
     }
-    return sent > 0;
   }
 
   /** Questions that are too old to be answered. */
@@ -186,7 +193,7 @@ export class PeerWatch {
   }
 
   private answered(source: string, sequence: number): void {
-    const question = `${source} ${sequence}`;
+    const question = questionKey(source, sequence);
     const askedAt = this.asked.get(question)?.at;
     if (askedAt === undefined) return;
     this.asked.delete(question);
@@ -209,4 +216,8 @@ export class PeerWatch {
       this.options.onChange(`${peer.name} ${dead.has(id) ? 'does not answer' : 'answers again'}`);
     }
   }
+}
+
+function questionKey(router: string, sequence: number): string {
+  return `${router} ${sequence}`;
 }

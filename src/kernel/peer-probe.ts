@@ -1,8 +1,14 @@
 /** Echo requests from the sandbox to those of peers: through the fabric and the tunnel, as traffic goes. */
 import { EchoSocket, type NetworkNamespace } from '../../native/index.js';
+import { asError } from './errors.js';
 import type { Machine } from './machine.js';
 
 export type OnEchoReply = (source: string, sequence: number) => void;
+
+export interface EchoQuestion {
+  readonly destination: string;
+  readonly sequence: number;
+}
 
 export class PeerProbe {
   private socket: { readonly echo: EchoSocket; readonly source: string; readonly inode: number } | undefined;
@@ -11,10 +17,21 @@ export class PeerProbe {
 
   constructor(private readonly machine: Machine) {}
 
-  /** @throws when there is no sandbox (yet), it does not have the source address, or nothing can be sent. */
-  send(source: string, destination: string, sequence: number, onReply: OnEchoReply): void {
+  /**
+   * Gives why each question could not be sent, in order; null: it was.
+   * @throws when there is no sandbox (yet), or it does not have the source address
+   */
+  ask(source: string, questions: readonly EchoQuestion[], onReply: OnEchoReply): readonly (Error | null)[] {
     this.onReply = onReply;
-    this.socketFor(source).send(destination, sequence);
+    const socket = this.socketFor(source);
+    return questions.map(({ destination, sequence }) => {
+      try {
+        socket.send(destination, sequence);
+        return null;
+      } catch (error) {
+        return asError(error);
+      }
+    });
   }
 
   /** Whether answers are handed over as they come, or only by `read`. True at first. */

@@ -63,14 +63,19 @@ const longestFile = 256 * 1024;
 
 /** Rejects with CertificateError. */
 export async function readCredentials(paths: CertificatePaths): Promise<Credentials> {
+  return parseCredentials(await readCertificateFiles(paths), paths);
+}
+
+/** What the files hold. Rejects with CertificateError. */
+export async function readCertificateFiles(paths: CertificatePaths): Promise<CertificatePaths> {
   // One after the other: where all are missing, the message names the same one each time.
   const certificate = await readPem(paths.certificate);
   const key = await readPem(paths.key);
   const authority = await readPem(paths.authority);
-  return parseCredentials({ certificate, key, authority }, paths);
+  return { certificate, key, authority };
 }
 
-/** What the files hold. The paths are for messages. Throws CertificateError. */
+/** `files`: what they hold. The paths are for messages. Throws CertificateError. */
 export function parseCredentials(files: CertificatePaths, paths: CertificatePaths): Credentials {
   const leaf = parse(paths.certificate, () => new X509Certificate(files.certificate));
   parse(paths.authority, () => new X509Certificate(files.authority));

@@ -3,9 +3,10 @@
  * A certificate that can't be used leaves the one before in its place: both are valid for a while in every rotation.
  */
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../log.js';
 import { lookOnChange } from '../file/watch.js';
-import { readCredentials, type CertificateError, type CertificatePaths, type Credentials } from './certificates.js';
+import { parseCredentials, readCertificateFiles, type CertificateError, type CertificatePaths, type Credentials } from './certificates.js';
 
 export interface CredentialStoreOptions {
   readonly paths: CertificatePaths;
@@ -15,6 +16,8 @@ export interface CredentialStoreOptions {
 
 export class CredentialStore {
   private credentials: Credentials | null = null;
+  /** What the files held when `credentials` were made of them. */
+  private files: CertificatePaths | null = null;
   private failure: Error | null = null;
   /** The failure that the log knows of. */
   private told: string | null = null;
@@ -31,9 +34,12 @@ export class CredentialStore {
   /** Reads once. Rejects with CertificateError. */
   async read(): Promise<Credentials> {
     try {
-      const now = await readCredentials(this.options.paths);
+      const files = await readCertificateFiles(this.options.paths);
       // The same object while nothing changed, so that others can tell by it.
-      if (this.credentials === null || !isSame(this.credentials, now)) this.credentials = now;
+      if (this.credentials === null || !isDeepStrictEqual(files, this.files)) {
+        this.credentials = parseCredentials(files, this.options.paths);
+        this.files = files;
+      }
       this.failure = null;
       return this.credentials;
     } catch (error) {
@@ -72,8 +78,4 @@ export class CredentialStore {
     }
     for (const listener of this.listeners) listener();
   }
-}
-
-function isSame(one: Credentials, other: Credentials): boolean {
-  return one.certificate === other.certificate && one.key === other.key && one.authority === other.authority;
 }

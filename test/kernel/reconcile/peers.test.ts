@@ -84,7 +84,7 @@ describe('three nodes', () => {
   test('a peer’s kernel answers whether it is there, on the way that traffic takes', async () => {
     const probe = h1.engine.probe();
     try {
-      const answered = new Promise<string>((resolve) => { probe.send('100.104.56.11', '100.104.56.12', 7, (from, sequence) => { resolve(`${from} ${sequence}`); }); });
+      const answered = new Promise<string>((resolve) => { probe.ask('100.104.56.11', [{ destination: '100.104.56.12', sequence: 7 }], (from, sequence) => { resolve(`${from} ${sequence}`); }); });
       expect(await answered).toBe('100.104.56.12 7');
     } finally {
       probe.close();

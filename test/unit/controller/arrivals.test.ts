@@ -25,10 +25,13 @@ beforeEach(() => {
   arrivals = new Arrivals({
     nodeId,
     probe: {
-      send: (source, destination, sequence, onReply) => {
+      ask: (source, questions, onReply) => {
         if (broken) throw new Error('no route yet');
-        asked.push(`${source} → ${destination}`);
-        if (answers) onReply(destination, sequence);
+        for (const { destination, sequence } of questions) {
+          asked.push(`${source} → ${destination}`);
+          if (answers) onReply(destination, sequence);
+        }
+        return questions.map(() => null);
       },
       listen: () => undefined,
       read: () => undefined,

@@ -26,14 +26,17 @@ function network() {
     onChange: (what) => changes.push(what),
     now: () => now,
     probe: {
-      send: (_source, destination, sequence, onReply) => {
+      ask: (_source, questions, onReply) => {
         if (broken) throw new Error('ENETUNREACH');
-        if (silent.has(destination)) return;
-        if (holdsBack || !listens) late.push(() => { onReply(destination, sequence); });
-        else {
-          turns += 1;
-          onReply(destination, sequence);
+        for (const { destination, sequence } of questions) {
+          if (silent.has(destination)) continue;
+          if (holdsBack || !listens) late.push(() => { onReply(destination, sequence); });
+          else {
+            turns += 1;
+            onReply(destination, sequence);
+          }
         }
+        return questions.map(() => null);
       },
       listen: (asTheyCome) => { listens = asTheyCome; },
       read: () => { for (const answer of late.splice(0)) answer(); },

@@ -48,7 +48,10 @@ function bed() {
     connections: () => counts,
     statistics: () => Promise.resolve({ ports: new Map(), realServers: new Map() }),
     probe: () => ({
-      send: (_source, destination, sequence, onReply) => { if (answering) onReply(destination, sequence); },
+      ask: (_source, questions, onReply) => questions.map(({ destination, sequence }) => {
+        if (answering) onReply(destination, sequence);
+        return null;
+      }),
       listen: () => undefined,
       read: () => undefined,
       close: () => undefined,
