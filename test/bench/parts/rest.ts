@@ -2,14 +2,19 @@
  * Rest and churn: what a controller costs when nothing happens, and whether anything of it grows while services and tasks
  * come and go as fast as Docker takes them.
  */
-import { shell } from '../../e2e/support/lab.js';
-import { served } from '../../e2e/support/mesh.js';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { everywhere } from '../../e2e/support/cluster.js';
+import { eventually, shell } from '../../e2e/support/lab.js';
+import { served, status } from '../../e2e/support/mesh.js';
 import { factsOf } from '../controller.js';
+import { vm } from '../machine.js';
 import { pause, type PartContext } from '../part.js';
 import { cpuBetween } from '../processes.js';
 import { figure, type Figure } from '../report.js';
-import { createService, removeServices, runningTasks, scale, type Side } from '../swarm.js';
 import { slope, summarise } from '../statistics.js';
+import { createService, removeServices, runningTasks, scale, type Side } from '../swarm.js';
 
 const restful = 'bench-rest';
 
@@ -48,8 +53,8 @@ export async function* rest(context: PartContext): AsyncGenerator<readonly Figur
 }
 
 async function idleFigures({ nodes, rounds }: PartContext, seconds: number): Promise<Figure[]> {
-  // What a start leaves to be done is not rest.
-  await pause(5000);
+  await quiet(nodes);
+  const slowness = await slownessOfLab(seconds);
   const samples = new Map<string, { percent: number; wakeUps: number; residentMiB: number }[]>(nodes.map((node) => [node, []]));
   for (let round = 1; round <= rounds; round += 1) {
     const before = await Promise.all(nodes.map(factsOf));
@@ -69,10 +74,27 @@ async function idleFigures({ nodes, rounds }: PartContext, seconds: number): Pro
     const described = { group: `an idle controller on ${node}, ${index === 0 ? 'manager' : 'worker'}`, better: 'lower', at: { node: index + 1 } } as const;
     return [
       figure({ ...described, what: 'CPU of one core', unit: '%' }, summarise(found.map(({ percent }) => percent))),
+      figure({ ...described, what: '… on the lab’s host, by a program that does as little on both', unit: '%' }, summarise(found.map(({ percent }) => percent / slowness))),
       figure({ ...described, what: 'wake-ups', unit: '/s' }, summarise(found.map(({ wakeUps }) => wakeUps))),
       figure({ ...described, what: 'memory', unit: 'MiB' }, summarise(found.map(({ residentMiB }) => residentMiB))),
     ];
   });
+}
+
+/** What a start leaves to be done is not rest: until nobody but the clock makes the controllers look. */
+async function quiet(nodes: readonly string[]): Promise<void> {
+  await everywhere((node) => eventually(async () => {
+    const reason = (await status(node)).lastSync?.reason;
+    if (reason !== 'resync') throw new Error(`the controller of ${node} still has something to do: ${reason ?? 'its first sync'}`);
+  }, 300_000), nodes);
+}
+
+/** How many times more CPU a program that does next to nothing takes in the lab's machine than on the host of that. */
+async function slownessOfLab(seconds: number): Promise<number> {
+  const program = fileURLToPath(new URL('../wake.js', import.meta.url));
+  const inLab = Number(await vm(`/opt/node/bin/node /routemesh/dist/test/bench/wake.js ${seconds}`));
+  const onHost = Number((await promisify(execFile)(process.execPath, [program, String(seconds)])).stdout);
+  return inLab / onHost;
 }
 
 /** Samples are taken only when all that came has gone again: what is left then, stays. */

@@ -75,7 +75,7 @@ export interface Status {
   readonly peers: readonly { readonly name: string; readonly state: 'alive' | 'dead' | 'unknown' }[];
   readonly source: { readonly available: boolean; readonly description: string };
   readonly syncs: number;
-  readonly lastSync: { readonly changes: number } | null;
+  readonly lastSync: { readonly changes: number; readonly reason: string } | null;
 }
 
 /** What the running controller says of itself, from its control socket: quicker than the command, which has a test of its own. */
