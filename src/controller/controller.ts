@@ -95,6 +95,7 @@ export class Controller {
   /** The last plan that the kernel has held whole: what both it and a new plan ask for, and is not there, somebody took. */
   private lastHeld: NodePlan | null = null;
   private lastContext: PlanContext | null = null;
+  private shedding: NodeJS.Immediate | undefined;
   /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
   private shed: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
   private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
@@ -127,6 +128,7 @@ export class Controller {
     this.peers.start();
     await this.cluster.follow(signal);
     this.looks.stop();
+    clearImmediate(this.shedding);
     await this.queue.close();
     this.drains.close();
     this.peers.close();
@@ -219,7 +221,11 @@ export class Controller {
   /** The cluster, this node's tasks, or which peers and which of their tasks answer. */
   private onChange(reason: string): void {
     if (this.cluster.state !== null) this.arrivals.follow(this.cluster.state);
-    this.shedAtOnce();
+    // Once for all that comes in one turn, and after the other nodes were told of it.
+    this.shedding ??= setImmediate(() => {
+      this.shedding = undefined;
+      this.shedAtOnce();
+    });
     this.looks.giveWay();
     this.queue.request(reason);
   }

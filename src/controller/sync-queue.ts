@@ -8,6 +8,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import PQueue from 'p-queue';
+import { nextTurn } from '../next-turn.js';
 
 export class SyncQueue {
   private readonly queue = new PQueue({ concurrency: 1 });
@@ -32,7 +33,10 @@ export class SyncQueue {
     }
     this.waiting = new Map([[reason, new Set([kind])]]);
     void this.queue.add(async () => {
-      const waiting = this.waiting ?? new Map<string, Set<string>>();
+      // A sync holds up the event loop for a while: what others were just told, of the same news, is sent before.
+      await nextTurn();
+      const { waiting } = this;
+      if (waiting === null) return;
       this.waiting = null;
       await this.sync([...waiting.keys()].join(', '), new Set([...waiting.values()].flatMap((kinds) => [...kinds])));
     });

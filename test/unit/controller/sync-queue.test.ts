@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { SyncQueue } from '../../../src/controller/sync-queue.js';
+import { nextTurn } from '../../../src/next-turn.js';
 
 /** A sync that ends when the test says so. */
 function manualSync() {
@@ -12,7 +13,11 @@ function manualSync() {
   return { reasons, sync, finish: async () => { finish(); await settle(); } };
 }
 
-const settle = () => new Promise((resolve) => setImmediate(resolve));
+/** One turn for the sync that ends, one for the next one to begin. */
+const settle = async () => {
+  await nextTurn();
+  await nextTurn();
+};
 
 describe('SyncQueue', () => {
   it('serves a hundred events that come while it works with one more sync', async () => {
@@ -38,6 +43,16 @@ describe('SyncQueue', () => {
     await finish();
     expect(reasons).toEqual(['first', 'second']);
     await finish();
+  });
+
+  it('lets what was just told to others be sent before a sync holds everything up', async () => {
+    const order: string[] = [];
+    const queue = new SyncQueue(() => { order.push('sync'); return Promise.resolve(); });
+    queue.request('news');
+    await Promise.resolve().then(() => { process.nextTick(() => order.push('sent')); });
+    await settle();
+    expect(order).toEqual(['sent', 'sync']);
+    await queue.close();
   });
 
   it('keeps only the latest wish for a later look', () => {
