@@ -8,6 +8,8 @@ export interface Options {
   readonly rounds: number;
   /** Of churn. */
   readonly minutes: number;
+  /** The most that convergence is measured beside. */
+  readonly services: number;
   /** The report; one that is there keeps the parts that are not measured now. */
   readonly json: string | null;
   /** Write what was measured into docs/. */
@@ -47,7 +49,7 @@ ratios mean something there, times do not. See docs/performance.md and docs/lab.
 /** Null: the help was asked for. */
 export function readOptions(words: readonly string[]): Options | null {
   const parts = new Set<PartName>();
-  const given: { rounds?: number; minutes?: number; json?: string; lab?: string } = {};
+  const given: { rounds?: number; minutes?: number; services?: number; json?: string; lab?: string } = {};
   let small = false;
   let docs = false;
   const rest = words.flatMap((word) => (/^--[a-z]+=/.test(word) ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] : [word]));
@@ -59,6 +61,7 @@ export function readOptions(words: readonly string[]): Options | null {
     else if (word === '--small') small = true;
     else if (word === '--rounds') given.rounds = wholeNumber(word, rest.shift(), 1000);
     else if (word === '--minutes') given.minutes = wholeNumber(word, rest.shift(), 7 * 24 * 60);
+    else if (word === '--services') given.services = wholeNumber(word, rest.shift(), 500);
     else if (word === '--json') given.json = value(word, rest.shift());
     else if (word === '--lab') given.lab = value(word, rest.shift());
     else if (word === '--help' || word === '-h' || word === 'help') return null;
@@ -72,6 +75,7 @@ export function readOptions(words: readonly string[]): Options | null {
     docs,
     rounds: given.rounds ?? (small ? 1 : 3),
     minutes: given.minutes ?? (small ? 1 : 60),
+    services: given.services ?? (small ? 1 : 50),
     json: given.json ?? null,
     lab: given.lab ?? null,
   };

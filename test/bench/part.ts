@@ -8,6 +8,7 @@ export interface PartContext {
   readonly nodes: readonly string[];
   readonly rounds: number;
   readonly minutes: number;
+  readonly services: number;
   readonly small: boolean;
   /** Progress, for people who wait. */
   readonly tell: (message: string) => void;

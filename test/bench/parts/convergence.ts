@@ -30,7 +30,7 @@ const nameOf = (side: Side): string => `bench-${side}`;
 const bystanders = (count: number): string[] => Array.from({ length: count }, (_, index) => `bench-beside-${index + 1}`);
 
 export async function* convergence(context: PartContext): AsyncGenerator<readonly Figure[]> {
-  for (const services of context.small ? [1] : [1, 50]) yield await withServices(context, services);
+  for (const services of new Set([1, context.services])) yield await withServices(context, services);
 }
 
 /** Beside the one that is measured, services that dockerd publishes: both meshes serve them. */
