@@ -34,6 +34,7 @@ export const help = `scripts/bench: routemesh beside dockerd's ingress, in one v
 
       --rounds N      how often each is measured, dockerd and routemesh in turn (default 3)
       --minutes N     how long the churn of \`rest\` goes on (default 60)
+      --services N    how many services there are in the second half of \`convergence\` (default 50; 1: none)
       --small         the smallest sizes, one round: shows that it works, measures little
       --json FILE     write the report; parts that FILE has and that are not measured now stay in it
       --docs          write the report to docs/performance.json, and the tables and plots in docs/
