@@ -2,14 +2,12 @@
  * Rest and churn: what a controller costs when nothing happens, and whether anything of it grows while services and tasks
  * come and go as fast as Docker takes them.
  */
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { everywhere } from '../../e2e/support/cluster.js';
-import { eventually, shell } from '../../e2e/support/lab.js';
+import { eventually, lab, shell } from '../../e2e/support/lab.js';
 import { served, status } from '../../e2e/support/mesh.js';
 import { factsOf } from '../controller.js';
-import { vm } from '../machine.js';
 import { pause, type PartContext } from '../part.js';
 import { cpuBetween } from '../processes.js';
 import { figure, type Figure } from '../report.js';
@@ -91,9 +89,11 @@ async function quiet(nodes: readonly string[]): Promise<void> {
 
 /** How many times more CPU a program that does next to nothing takes in the lab's machine than on the host of that. */
 async function slownessOfLab(seconds: number): Promise<number> {
-  const program = fileURLToPath(new URL('../wake.js', import.meta.url));
-  const inLab = Number(await vm(`/opt/node/bin/node /routemesh/dist/test/bench/wake.js ${seconds}`));
-  const onHost = Number((await promisify(execFile)(process.execPath, [program, String(seconds)])).stdout);
+  // By its text: a file that was built after the lab was up need not be seen there.
+  const program = readFileSync(new URL('../wake.js', import.meta.url), 'utf8');
+  const words = ['--input-type=module', '-', String(seconds)];
+  const inLab = Number(await lab(['vm', '/opt/node/bin/node', ...words], program));
+  const onHost = Number(execFileSync(process.execPath, words, { input: program, encoding: 'utf8' }));
   return inLab / onHost;
 }
 
