@@ -16,6 +16,8 @@ export interface ServiceRequest {
   readonly replicas?: number;
   /** The node of all its tasks; any when left out. */
   readonly node?: string;
+  /** Beside those that publish. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** The overlay network whose addresses are the identities of what routemesh publishes. */
@@ -37,11 +39,11 @@ function publishing(side: Side | 'both', ports: readonly PortMapping[]): { Label
 }
 
 /** Creates it, and gives when Docker's answer had come, in microseconds. */
-export async function createService(side: Side | 'both', { name, ports, replicas = 1, node }: ServiceRequest): Promise<number> {
+export async function createService(side: Side | 'both', { name, ports, replicas = 1, node, labels = {} }: ServiceRequest): Promise<number> {
   const { Labels, Networks, EndpointSpec } = publishing(side, ports);
   const specification = {
     Name: name,
-    Labels,
+    Labels: { ...Labels, ...labels },
     TaskTemplate: {
       ContainerSpec: { Image: image },
       // What is killed comes back soon, so that a round takes seconds.
