@@ -1,5 +1,6 @@
 /** nftables, as far as one must know it to leave it alone: whether a namespace's rules are still those that were read. */
 
+import { AF_UNSPEC } from './constants.js';
 import { NETLINK_NETFILTER } from './netlink/constants.js';
 import { NetlinkError } from './netlink/errors.js';
 import { netfilterAttributes, netfilterMessage } from './netlink/netfilter.js';
@@ -11,8 +12,6 @@ const NFNL_SUBSYS_NFTABLES = 10;
 /** enum nf_tables_msg_types and enum nft_gen_attributes of linux/netfilter/nf_tables.h. */
 const NFT_MSG_GETGEN = 16;
 const NFTA_GEN_ID = 1;
-/** Of no family: the generation is the whole namespace's. */
-const AF_UNSPEC = 0;
 
 export class Nftables {
   private constructor(private readonly socket: NetlinkSocket) {}
@@ -33,6 +32,7 @@ export class Nftables {
    * the kernel has no nftables.
    */
   generation(): number | null {
+    // Of no family: it is the whole namespace's.
     const [result] = this.socket.request([netfilterMessage({ subsystem: NFNL_SUBSYS_NFTABLES, command: NFT_MSG_GETGEN, family: AF_UNSPEC, description: 'get generation of nftables' }, [])]);
     if (result?.ok === true) {
       const [reply] = result.replies;

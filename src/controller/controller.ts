@@ -128,11 +128,11 @@ export class Controller {
     this.peers.start();
     await this.cluster.follow(signal);
     this.looks.stop();
-    clearImmediate(this.shedding);
     await this.queue.close();
     this.drains.close();
     this.peers.close();
     this.arrivals.close();
+    clearImmediate(this.shedding);
     kernel.close();
     events.normal('Stopped', this.self, 'stopped; the mesh goes on as it is programmed');
   }

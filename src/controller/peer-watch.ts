@@ -62,16 +62,15 @@ export class PeerWatch {
   private sequence = 0;
   private rounds = 0;
   private listens = true;
-  /** When all answers that there were had been read, last. */
-  private lastRead: number;
   private toldDead: ReadonlySet<string> = new Set();
+  /** All answers that there were by then have been read. */
   private lastTick: number;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: PeerWatchOptions) {
     this.interval = options.timeoutMilliseconds / questions;
     this.now = options.now ?? (() => performance.now());
-    this.lastTick = this.lastRead = this.now();
+    this.lastTick = this.now();
   }
 
   start(): void {
@@ -128,11 +127,11 @@ export class PeerWatch {
   tick(): void {
     const now = this.now();
     const late = now - this.lastTick - this.interval;
-    this.lastTick = now;
     // Held up ourselves: the time is nobody's fault.
     const isLate = late > this.interval / 2;
-    this.pickUp(now);
-    this.listen();
+    this.pickUp();
+    this.lastTick = now;
+    this.listen(now);
     const couldAsk = this.ask(now);
     for (const { health } of this.watched.values()) {
       if (isLate || !couldAsk) health.excuse(now, isLate ? late + this.interval : this.interval);
@@ -142,15 +141,14 @@ export class PeerWatch {
   }
 
   /** What has come since the last time; none of it says when. */
-  private pickUp(now: number): void {
+  private pickUp(): void {
     this.listens = false;
     this.options.probe.read();
-    this.lastRead = now;
   }
 
-  private listen(): void {
+  private listen(now: number): void {
     this.rounds += 1;
-    this.listens = this.rounds % questions === 0 || [...this.watched.values()].some(({ health }) => health.verdict(this.lastTick).state !== 'alive');
+    this.listens = this.rounds % questions === 0 || [...this.watched.values()].some(({ health }) => health.verdict(now).state !== 'alive');
     this.options.probe.listen(this.listens);
   }
 
@@ -198,7 +196,7 @@ export class PeerWatch {
     if (askedAt === undefined) return;
     this.asked.delete(question);
     // What was picked up came after the time before: later than that it need not have been.
-    const at = this.listens ? this.now() : Math.max(askedAt, this.lastRead);
+    const at = this.listens ? this.now() : Math.max(askedAt, this.lastTick);
     for (const { peer, health } of this.watched.values()) if (peer.router === source) health.answered(at, askedAt, this.listens);
     this.tell();
   }

@@ -30,6 +30,7 @@ import { asError } from './errors.js';
 import { diffIptables } from './iptables/diff.js';
 import { deleteEmptyTable, emptyTables } from './iptables/empty-tables.js';
 import { applyIptables } from './iptables/reconciler.js';
+import type { Ruleset } from './iptables/ruleset.js';
 import { viewOf } from './iptables/view.js';
 import { Machine, type MachineOptions, type OpenPlace } from './machine.js';
 import { linkAlias } from './marks.js';
@@ -105,15 +106,15 @@ class Cleanup {
       const observed = { ...emptyState('host'), iptables: viewOf(await ruleset.read(), nothing, this.machine.settings.names) };
       const changes = diffIptables({ desired: nothing, observed });
       this.recordAll(changes, this.dryRun ? [] : await applyIptables(ruleset, changes, true));
-      if (!this.dryRun) await this.cleanEmptyTables();
+      if (!this.dryRun) await this.cleanEmptyTables(ruleset);
     } catch (error) {
       // Without the command there never were rules of ours.
       if (!(error instanceof CommandError && error.reason === 'ENOENT')) throw error;
     }
   }
 
-  private async cleanEmptyTables(): Promise<void> {
-    const document = await this.machine.require('host').ruleset().read();
+  private async cleanEmptyTables(ruleset: Ruleset): Promise<void> {
+    const document = await ruleset.read();
     for (const table of emptyTables(document, this.before.read().absentTables)) {
       if (await deleteEmptyTable(this.machine.host, document, table)) this.record(changeOf('iptables', 'host', `table ${table} (empty)`));
     }

@@ -65,15 +65,18 @@ interface ServiceDetails {
 
 /** Gives Docker's own timestamp of the change. */
 export async function scale(name: string, replicas: number): Promise<string> {
-  const { Version, Spec } = await askDocker<ServiceDetails>('h1', `/services/${name}`);
-  await post(`/services/${name}/update?version=${Version.Index}`, { ...Spec, Mode: { Replicated: { Replicas: replicas } } });
+  await update(name, () => ({ Mode: { Replicated: { Replicas: replicas } } }));
   return (await askDocker<ServiceDetails>('h1', `/services/${name}`)).UpdatedAt;
 }
 
 /** Of the service; its tasks stay as they are. */
 export async function label(name: string, key: string, value: string): Promise<void> {
+  await update(name, ({ Labels }) => ({ Labels: { ...Labels, [key]: value } }));
+}
+
+async function update(name: string, change: (spec: ServiceDetails['Spec']) => Partial<ServiceDetails['Spec']>): Promise<void> {
   const { Version, Spec } = await askDocker<ServiceDetails>('h1', `/services/${name}`);
-  await post(`/services/${name}/update?version=${Version.Index}`, { ...Spec, Labels: { ...Spec.Labels, [key]: value } });
+  await post(`/services/${name}/update?version=${Version.Index}`, { ...Spec, ...change(Spec) });
 }
 
 export interface BenchTask {

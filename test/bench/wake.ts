@@ -6,6 +6,7 @@
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const interval = 200;
 /** What a start leaves to be done is not rest. In milliseconds. */
@@ -15,9 +16,9 @@ async function wake(seconds: number): Promise<number> {
   const socket = createSocket('udp4', () => undefined).bind(0, '127.0.0.1');
   await once(socket, 'listening');
   const timer = setInterval(() => { socket.send('?', socket.address().port, '127.0.0.1'); }, interval);
-  await new Promise((resolve) => setTimeout(resolve, settling));
+  await pause(settling);
   const before = process.cpuUsage();
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  await pause(seconds * 1000);
   const { user, system } = process.cpuUsage(before);
   clearInterval(timer);
   socket.close();

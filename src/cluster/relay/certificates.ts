@@ -61,11 +61,6 @@ export class LockedKeyError extends CertificateError {
 /** A chain of many certificates is some kilobytes. */
 const longestFile = 256 * 1024;
 
-/** Rejects with CertificateError. */
-export async function readCredentials(paths: CertificatePaths): Promise<Credentials> {
-  return parseCredentials(await readCertificateFiles(paths), paths);
-}
-
 /** What the files hold. Rejects with CertificateError. */
 export async function readCertificateFiles(paths: CertificatePaths): Promise<CertificatePaths> {
   // One after the other: where all are missing, the message names the same one each time.

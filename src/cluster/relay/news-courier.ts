@@ -42,8 +42,8 @@ export class NewsCourier {
   /** In place of all that was to be told before. */
   bring(news: News): void {
     this.news = news;
-    this.meetManagers();
     for (const round of this.rounds.values()) round.bring(news);
+    this.meetManagers();
   }
 
   /** They may be others by now: who is new is told all, who is none any more nothing. */

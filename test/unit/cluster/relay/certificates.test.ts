@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, createServer } from 'node:tls';
 import type { AddressInfo } from 'node:net';
-import { identityOf, LockedKeyError, readCredentials } from '../../../../src/cluster/relay/certificates.js';
+import { type CertificatePaths, identityOf, LockedKeyError } from '../../../../src/cluster/relay/certificates.js';
 import { CredentialStore } from '../../../../src/cluster/relay/credential-store.js';
 import { silentLogger } from '../../../../src/log.js';
 import { Authority } from '../../../support/certificates.js';
@@ -18,6 +18,8 @@ beforeEach(async () => {
   folder = new SwarmFolder(root);
 });
 afterEach(() => rm(root, { recursive: true }));
+
+const readCredentials = (paths: CertificatePaths) => new CredentialStore({ paths, logger: silentLogger }).read();
 
 describe('Swarm’s own certificate of a node', () => {
   it('says who the node is, and serves TLS although Swarm keeps words of its own in the key', async () => {
