@@ -9,7 +9,7 @@ import type { PublishedPort } from '../cluster/state.js';
 import { hostOf, macOf, prefixLengthOf } from './addresses.js';
 import type { PlanContext } from './context.js';
 import { hostGatewayPort, sandboxGatewayDevice, vxlan } from './devices.js';
-import type { IptablesPlan, RuleWords } from './iptables.js';
+import type { GuestRule, IptablesPlan, RuleWords } from './iptables.js';
 import type { PlanMemory } from './memory.js';
 import type { PlacePlan } from './node-plan.js';
 import type { Placeholder } from './objects.js';
@@ -113,11 +113,17 @@ function planHostRules(memory: PlanMemory, context: PlanContext, peers: readonly
       { table: 'nat', chain: 'OUTPUT', placement: 'first', rule: rules.jumpForLocalDestinations(chain) },
       { table: 'nat', chain: 'POSTROUTING', placement: 'anywhere', rule: rules.masqueradeOwnConnections(gatewayBridge) },
       { table: 'filter', chain: 'FORWARD', placement: 'after-docker-user', rule: rules.jump(chain) },
+      ...(peers.length === 0 ? [] : untrackedVxlan),
       { table: 'filter', chain: 'INPUT', placement: 'first', rule: rules.sortOutVxlan(vxlan.port, peersChainOf(chain)) },
       { table: 'filter', chain: 'INPUT', placement: 'first', rule: rules.dropMartians(gatewayBridge) },
     ],
   }));
 }
+
+const untrackedVxlan: readonly GuestRule[] = [
+  { table: 'raw', chain: 'PREROUTING', placement: 'anywhere', rule: rules.leaveVxlanUntracked(vxlan.port) },
+  { table: 'raw', chain: 'OUTPUT', placement: 'anywhere', rule: rules.leaveOwnVxlanUntracked(vxlan.port) },
+];
 
 /** The chain that VXLAN from elsewhere passes, named after ours. */
 export function peersChainOf(chain: string): string {

@@ -174,6 +174,19 @@ export function sortOutVxlan(port: number, chain: string): RuleWords {
   return [...toPort('udp', port), '-j', chain];
 }
 
+/**
+ * Host: VXLAN to this node is not tracked. Each flow in the tunnel has a source port of its own (RFC 7348, 5), each way:
+ * connection tracking would make two entries on two nodes for each connection of a client, which nobody asks for.
+ */
+export function leaveVxlanUntracked(port: number): RuleWords {
+  return [...toPort('udp', port), ...localDestination, '-j', 'CT', '--notrack'];
+}
+
+/** Host: nor is what it sends. */
+export function leaveOwnVxlanUntracked(port: number): RuleWords {
+  return [...toPort('udp', port), '-j', 'CT', '--notrack'];
+}
+
 /** Host: a peer's VXLAN goes on to whatever rules the node's owner has. */
 export function letPeer(address: Ipv4Address): RuleWords {
   return ['-s', `${address}/32`, '-j', 'RETURN'];

@@ -1,4 +1,5 @@
 /** From everything that iptables-save printed to what is ours of it. */
+import { vxlan } from '../../plan/devices.js';
 import { iptablesTables, type GuestRule } from '../../plan/iptables.js';
 import { peersChainOf } from '../../plan/host.js';
 import type { PlacePlan } from '../../plan/node-plan.js';
@@ -53,7 +54,12 @@ function guestsIn(document: IptablesDocument, planned: readonly GuestRule[], nam
 
 /** Rules of ours in chains of others, whatever the plan says: jumps to our chains, and the few others that we ever write. */
 export function strayGuests(document: IptablesDocument, names: Settings['names']): ObservedGuest[] {
-  const ours = new Set([rules.masqueradeOwnConnections(names.gatewayBridge), rules.dropMartians(names.gatewayBridge)].map(ruleKey));
+  const ours = new Set([
+    rules.masqueradeOwnConnections(names.gatewayBridge),
+    rules.dropMartians(names.gatewayBridge),
+    rules.leaveVxlanUntracked(vxlan.port),
+    rules.leaveOwnVxlanUntracked(vxlan.port),
+  ].map(ruleKey));
   const chainsOfOurs = new Set([names.chain, peersChainOf(names.chain)]);
   const found = new Map<string, ObservedGuest>();
   for (const { name: table, chains } of knownTables(document)) {

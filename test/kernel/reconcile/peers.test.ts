@@ -153,6 +153,14 @@ describe('the fabric is a way to published ports, and to nothing else', () => {
   });
 });
 
+test('what goes through the tunnel fills no host’s table of connections', async () => {
+  const tracked = (node: Node): string[] => sh(node.host, 'conntrack', '-L', '-p', 'udp').split('\n').filter((line) => line.includes('dport=4798'));
+  const connections = Array.from({ length: 5 }, () => keep(connectFrom(h2.sandbox, onH1)));
+  for (const connection of connections) expect(await connection.says()).toContain(clientAddress);
+  expect([tracked(h1), tracked(h2)]).toEqual([[], []]);
+  for (const connection of connections) connection.end();
+});
+
 describe('sabotage on one node is repaired there, exactly that, and counted as a repair', () => {
   const [mac1, mac3] = ['02:45:64:68:38:0b', '02:45:64:68:38:0d'];
   const remade = [
@@ -195,6 +203,7 @@ describe('sabotage on one node is repaired there, exactly that, and counted as a
     ['the host lets every stranger’s VXLAN in', () => sh(h2.host, 'iptables', '-D', 'INPUT', '-p', 'udp', '--dport', '4798', '-j', 'MESH-INGRESS-PEERS'), [
       /^host: add rule filter INPUT -p udp -m udp --dport 4798 -j MESH-INGRESS-PEERS$/, /^host: change rule filter INPUT .*moved back: first/,
     ]],
+    ['the host tracks the tunnel’s packets', () => sh(h2.host, 'iptables', '-t', 'raw', '-F'), [/^host: add rule raw PREROUTING .*--notrack$/, /^host: add rule raw OUTPUT .*--notrack$/]],
     ['the host takes a peer for a stranger', () => sh(h2.host, 'iptables', '-D', 'MESH-INGRESS-PEERS', '-s', '192.168.56.13', '-j', 'RETURN'), [/^host: add rule filter MESH-INGRESS-PEERS -s 192\.168\.56\.13\/32 -j RETURN$/]],
     ['the sandbox has no way to ask a peer', () => ip('-n', h2.sandbox, 'route', 'delete', '100.104.56.13'), [/^sandbox: add route 100\.104\.56\.13\/32 via 169\.254\.1\.1/]],
   ];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { ClusterNode, ClusterState } from '../../../src/cluster/state.js';
+import type { NodePlan } from '../../../src/plan/node-plan.js';
 import { peersOf } from '../../../src/plan/peers.js';
 import { plan } from '../../../src/plan/plan.js';
 import { chainOf, cluster, contextFor, nodeId, placeOf, port, service, task } from './fixtures.js';
@@ -97,6 +98,15 @@ describe('every node', () => {
     expect(placeOf(planned(), 'host').iptables.guests).toContainEqual({
       table: 'filter', chain: 'INPUT', placement: 'first', rule: ['-p', 'udp', '-m', 'udp', '--dport', '4798', '-j', 'MESH-INGRESS-PEERS'],
     });
+  });
+
+  it('fills no host’s table of connections with the tunnel’s own packets, and leaves a host without a tunnel alone', () => {
+    const untracked = (result: NodePlan) => placeOf(result, 'host').iptables.guests.filter(({ table }) => table === 'raw').map(({ chain, rule }) => `${chain} ${rule.join(' ')}`);
+    expect(untracked(planned())).toEqual([
+      'PREROUTING -p udp -m udp --dport 4798 -m addrtype --dst-type LOCAL -j CT --notrack',
+      'OUTPUT -p udp -m udp --dport 4798 -j CT --notrack',
+    ]);
+    expect(untracked(plan(cluster({}), contextFor(cluster({}))))).toEqual([]);
   });
 
   it('keeps packets small enough for the underlay with VXLAN’s header around them', () => {
