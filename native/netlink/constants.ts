@@ -34,6 +34,7 @@ export const NLMSGERR_ATTR_MISS_TYPE = 5;
 
 /** Options at level SOL_NETLINK. */
 export const NETLINK_ADD_MEMBERSHIP = 1;
+export const NETLINK_LISTEN_ALL_NSID = 8;
 export const NETLINK_CAP_ACK = 10;
 export const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;

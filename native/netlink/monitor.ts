@@ -22,6 +22,8 @@ export interface ChangeHint {
 export interface MonitorOptions {
   readonly namespace?: NetworkNamespace | undefined;
   readonly topics: readonly MonitorTopic[];
+  /** Of routes, links and addresses, also what changes in namespaces that this one has cables into. */
+  readonly allNamespaces?: boolean | undefined;
   /** Called once for each burst of changes; one's own changes count too. */
   readonly onChange: (hint: ChangeHint) => void;
   /** The socket broke and the monitor has closed itself. */
@@ -96,6 +98,7 @@ export class KernelMonitor {
       namespace: this.options.namespace,
       protocol,
       groups,
+      allNamespaces: this.options.allNamespaces,
       onDatagram: (datagram) => {
         note(datagram);
         this.schedule();

@@ -5,7 +5,7 @@ import { SystemError } from '../errors.js';
 import * as libc from '../libc.js';
 import { enter, type NetworkNamespace } from '../netns.js';
 import { view } from './attributes.js';
-import { NETLINK_ADD_MEMBERSHIP } from './constants.js';
+import { NETLINK_ADD_MEMBERSHIP, NETLINK_LISTEN_ALL_NSID } from './constants.js';
 import { growReceiveBuffer } from './socket.js';
 
 /** Most datagrams read in one turn, so that a storm does not hold up everything else. */
@@ -19,6 +19,11 @@ export interface MulticastOptions {
   /** NETLINK_* (linux/netlink.h). */
   readonly protocol: number;
   readonly groups: readonly number[];
+  /**
+   * Also what is told in the namespaces that have a number in this one (ip-netns(8), nsid), as all have that one end of a
+   * veth has gone to from here (do_one_broadcast() in net/netlink/af_netlink.c). Needs CAP_NET_BROADCAST over them.
+   */
+  readonly allNamespaces?: boolean | undefined;
   /** Room for some ten thousand notifications instead of the system's default (net.core.rmem_default). */
   readonly largeBuffer?: boolean | undefined;
   /** The bytes are the next datagram's once this returns. */
@@ -56,6 +61,7 @@ export class MulticastSocket {
       view(address).setUint16(0, AF_NETLINK, isLittleEndian);
       libc.bind(fd, address, label);
       if (options.largeBuffer === true) growReceiveBuffer(fd, label);
+      if (options.allNamespaces === true) libc.setSocketOption(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1, label);
       for (const group of groups) libc.setSocketOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group, label);
       return new MulticastSocket(fd, label, options);
     } catch (error) {

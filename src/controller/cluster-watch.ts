@@ -6,6 +6,7 @@ import type { Condition } from '../cluster/condition.js';
 import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js';
 import type { ClusterState, Task } from '../cluster/state.js';
 import type { EventObject, EventRecorder } from '../event.js';
+import { ComingTasks } from './coming-tasks.js';
 import type { MeshKernel } from './mesh-kernel.js';
 import type { StatusReport } from './report.js';
 
@@ -22,7 +23,7 @@ export interface ClusterWatchOptions {
   readonly source: ClusterSource;
   readonly localTasks: LocalTasks;
   readonly store: StateStore;
-  readonly kernel: Pick<MeshKernel, 'findTasks'>;
+  readonly kernel: Pick<MeshKernel, 'findTasks' | 'watchNamespaces'>;
   readonly events: EventRecorder;
   /** There is something new to be programmed, or to be said; when it was changed, where that is known (as in ClusterListener). */
   readonly onChange: (reason: string, changedAt: readonly number[]) => void;
@@ -38,8 +39,11 @@ export class ClusterWatch {
   private localError: Error | null = null;
   /** Tasks of this node that were found without its Docker. */
   private searched: readonly Task[] = [];
+  private readonly coming: ComingTasks;
 
-  constructor(private readonly options: ClusterWatchOptions) {}
+  constructor(private readonly options: ClusterWatchOptions) {
+    this.coming = new ComingTasks({ nodeId: options.node.id, kernel: options.kernel, onFound: (what) => { options.onChange(what, []); } });
+  }
 
   /** The last good state; null before the first. */
   get state(): ClusterState | null {
@@ -47,12 +51,13 @@ export class ClusterWatch {
   }
 
   /**
-   * This node's tasks. A node that starts while its Docker hangs asks the kernel which of the tasks that the cluster
+   * This node's tasks, those that are about to run among them. A node that starts while its Docker hangs asks the kernel which of the tasks that the cluster
    * knows of live here; those that were found stay known when the cluster, which takes the node for dead, forgets them.
    * Null: not known yet.
    */
   tasks(): ReadonlyMap<string, LocalTask> | null {
-    if (this.local !== null || this.localError === null || this.current === null) return this.local;
+    if (this.local !== null) return this.coming.besides(this.local);
+    if (this.localError === null || this.current === null) return null;
     const own = this.current.tasks.filter(({ nodeId }) => nodeId === this.options.node.id);
     const candidates = new Map([...this.searched, ...own].map((task) => [task.id, task]));
     const found = this.options.kernel.findTasks([...candidates.values()]);
@@ -67,6 +72,7 @@ export class ClusterWatch {
       source.follow({ onState: (state, reason, changedAt) => { this.onState(state, reason, changedAt ?? []); }, onUnavailable: (error) => { this.onSourceUnavailable(error); } }, signal),
       localTasks.follow({ onLocalTasks: (tasks, reason) => { this.onLocalTasks(tasks, reason); }, onUnavailable: (error) => { this.onLocalTasksUnavailable(error); } }, signal),
     ]);
+    this.coming.close();
     // What could not be kept was told when it was to be saved.
     await this.options.store.flush?.().catch(() => undefined);
   }
@@ -92,6 +98,7 @@ export class ClusterWatch {
       this.availability = { available: true, since: new Date() };
     }
     this.current = state;
+    this.coming.follow(state, this.local);
     this.options.store.save(state).catch((error: unknown) => {
       this.options.events.warning('SavedStateFailed', cluster, `the last good state could not be kept on disk; the mesh is not affected: ${textOf(error)}`);
     });
@@ -121,6 +128,7 @@ export class ClusterWatch {
     if (this.localError !== null) this.options.events.normal('SourceReturned', localTasksOfNode, 'known again');
     this.localError = null;
     this.local = tasks;
+    this.coming.follow(this.current, tasks);
     this.options.onChange(reason, []);
   }
 

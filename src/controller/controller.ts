@@ -6,7 +6,8 @@
  * - Nothing is programmed before the cluster state and the node's own tasks are both known: half a picture would
  *   remove real servers that live.
  * - While a source does not answer, the last good state is served.
- * - A real server that must take no more connections is told so at once, whatever else is under way; no sync undoes it.
+ * - A real server that must take no more connections is told so at once, whatever else is under way, and one to which
+ *   the way is laid may take them at once; no sync undoes it.
  * - Stopping leaves the kernel as it is.
  */
 import { performance } from 'node:perf_hooks';
@@ -95,9 +96,9 @@ export class Controller {
   /** The last plan that the kernel has held whole: what both it and a new plan ask for, and is not there, somebody took. */
   private lastHeld: NodePlan | null = null;
   private lastContext: PlanContext | null = null;
-  private shedding: NodeJS.Immediate | undefined;
+  private hurrying: NodeJS.Immediate | undefined;
   /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
-  private shed: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
+  private told: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
   private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
   /** When we last changed the kernel, by performance.now(). */
   private lastChangeAt = -Infinity;
@@ -132,7 +133,7 @@ export class Controller {
     this.drains.close();
     this.peers.close();
     this.arrivals.close();
-    clearImmediate(this.shedding);
+    clearImmediate(this.hurrying);
     kernel.close();
     events.normal('Stopped', this.self, 'stopped; the mesh goes on as it is programmed');
   }
@@ -222,9 +223,9 @@ export class Controller {
   private onChange(reason: string): void {
     if (this.cluster.state !== null) this.arrivals.follow(this.cluster.state);
     // Once for all that comes in one turn, and after the other nodes were told of it.
-    this.shedding ??= setImmediate(() => {
-      this.shedding = undefined;
-      this.shedAtOnce();
+    this.hurrying ??= setImmediate(() => {
+      this.hurrying = undefined;
+      this.tellIpvsAtOnce();
     });
     this.looks.giveWay();
     this.queue.request(reason);
@@ -279,18 +280,18 @@ export class Controller {
     const next = this.planner.plan(served, context);
     this.currentPlan = next;
     this.lastContext = context;
-    const shed = this.shed?.changes ?? [];
-    this.shed = null;
+    const told = this.told?.changes ?? [];
+    this.told = null;
 
     const changes = known === null ? await this.lookFor(next) : kernel.differenceFrom(known, next);
     if (changes === null) {
-      this.leaveToNextSync(shed, next);
+      this.leaveToNextSync(told, next);
       return null;
     }
     // What two plans differ by was taken by nobody.
     const repairs = known === null ? changes.filter((change) => isRepair(change, this.lastHeld, next)) : [];
     const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
-    const result: ApplyResult = { applied: shed.length === 0 ? applied : [...shed, ...applied.filter((change) => !shed.some((done) => isSame(done, change)))], failed };
+    const result: ApplyResult = { applied: told.length === 0 ? applied : [...told, ...applied.filter((change) => !told.some((done) => isSame(done, change)))], failed };
     this.changes.tell(result, repairs, reason);
     this.lastApplied = result.failed.length === 0 ? next : null;
     this.lastHeld = this.lastApplied ?? this.lastHeld;
@@ -304,12 +305,12 @@ export class Controller {
     const changes = await this.looks.look((signal) => this.options.kernel.difference(next, signal), this.lastApplied !== null);
     if (changes === null) return null;
     this.pace.looked(performance.now() - began, changes.length > 0);
-    return this.shed === null ? changes : stillWanted(changes, next, this.shed.plan);
+    return this.told === null ? changes : stillWanted(changes, next, this.told.plan);
   }
 
   /** They were done, and are yet to be told of. */
-  private leaveToNextSync(shed: readonly Change[], plan: NodePlan): void {
-    if (shed.length > 0) this.shed = { plan: this.shed?.plan ?? plan, changes: [...shed, ...(this.shed?.changes ?? [])] };
+  private leaveToNextSync(told: readonly Change[], plan: NodePlan): void {
+    if (told.length > 0) this.told = { plan: this.told?.plan ?? plan, changes: [...told, ...(this.told?.changes ?? [])] };
   }
 
   /** Asked from now on, over the cables that this sync has laid. */
@@ -321,8 +322,10 @@ export class Controller {
   /**
    * Real servers that must take no more connections. A task that stops listens only a moment longer, and what is sent to
    * it then is lost; a dead peer answers nothing at all. A port that closes is none of these: its DNAT goes first.
+   *
+   * And those that may take some now, where nothing else is left to be done: of a task that was awaited all else is there.
    */
-  private shedAtOnce(): void {
+  private tellIpvsAtOnce(): void {
     const began = performance.now();
     const { state } = this.cluster;
     const localTasks = this.cluster.tasks();
@@ -334,12 +337,15 @@ export class Controller {
     const known = this.lastContext.localTasks;
     const alive = [...known.keys()].every((id) => localTasks.has(id)) ? known : new Map([...known].filter(([id]) => localTasks.has(id)));
     const soon = this.planner.plan(served, { ...this.lastContext, whyNoSets: supposingSets(this.lastContext.whyNoSets), localTasks: alive, ...this.unanswering() });
-    const already = this.shed?.changes ?? [];
+    const already = this.told?.changes ?? [];
     const closed = closedMarks(soon);
-    const urgent = kernel
+    const changes = kernel
       .ipvsDifferenceFrom(this.lastApplied, soon)
-      .filter((change) => change.action !== 'add' && !isOfClosedPort(change, closed) && !already.some((done) => isSame(done, change)));
-    this.shed = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
+      .filter((change) => !isOfClosedPort(change, closed) && !already.some((done) => isSame(done, change)));
+    const isAdded = ({ action }: Change): boolean => action === 'add';
+    const mayAdd = changes.some(isAdded) && kernel.differenceFrom(this.lastApplied, soon).every(({ kind }) => kind === 'ipvs');
+    const urgent = mayAdd ? changes : changes.filter((change) => !isAdded(change));
+    this.told = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
     if (urgent.length > 0) this.instruments.urgent(performance.now() - began);
   }
 

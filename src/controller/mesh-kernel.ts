@@ -45,8 +45,10 @@ export interface MeshKernel {
   underlayMtu(nodeAddress: string | undefined): number;
   /** @throws when the namespace is gone or does not hold the identity. */
   resolveTask(namespacePath: string, identity: string): LocalTaskNamespace;
-  /** Those of the tasks that live on this node, found without Docker. */
-  findTasks(tasks: readonly Task[]): ReadonlyMap<string, LocalTask>;
+  /** Those of the tasks that live on this node, found without Docker; not in the namespaces (paths) that are known. */
+  findTasks(tasks: readonly Task[], known?: readonly string[]): ReadonlyMap<string, LocalTask>;
+  /** Calls back when a device or an address has changed in any namespace that has a cable to the host's: something may be found there now. @throws */
+  watchNamespaces(onChange: () => void): { close(): void };
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
   portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string>;
   /** What keeps rules from matching by sets here; null: nothing. Left out: nobody knows of anything. */

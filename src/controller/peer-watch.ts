@@ -4,6 +4,7 @@
  *
  * To wake for each answer of each peer is most of what an idle controller costs. So, while all are alive, one round in
  * five is listened to, which tells how long an answer takes; the answers of the others are picked up with the next round.
+ * One that has been dead for a while is asked in one round of five, until it answers.
  */
 import { performance } from 'node:perf_hooks';
 import type { Condition } from '../cluster/condition.js';
@@ -38,6 +39,7 @@ export interface PeerReport extends PeerVerdict {
 interface Watched {
   peer: Peer;
   readonly health: PeerHealth;
+  readonly since: number;
   sent: number;
   lost: number;
 }
@@ -51,6 +53,8 @@ interface Question {
 const questions = 5;
 /** A question that so many timeouts have not answered is lost. */
 const patience = 10;
+/** Whoever has not answered for so many timeouts is not expected back at any moment. */
+const longDead = 10;
 
 export class PeerWatch {
   private readonly watched = new Map<string, Watched>();
@@ -93,7 +97,7 @@ export class PeerWatch {
       const watched = this.watched.get(peer.id);
       // Under another address it is another machine, for all that we know.
       if (watched?.peer.router === peer.router) watched.peer = peer;
-      else this.watched.set(peer.id, { peer, health: new PeerHealth({ timeoutMilliseconds: this.options.timeoutMilliseconds }, this.now()), sent: 0, lost: 0 });
+      else this.watched.set(peer.id, { peer, health: new PeerHealth({ timeoutMilliseconds: this.options.timeoutMilliseconds }, this.now()), since: this.now(), sent: 0, lost: 0 });
     }
   }
 
@@ -148,7 +152,7 @@ export class PeerWatch {
 
   private listen(now: number): void {
     this.rounds += 1;
-    this.listens = this.rounds % questions === 0 || [...this.watched.values()].some(({ health }) => health.verdict(now).state !== 'alive');
+    this.listens = this.rounds % questions === 0 || [...this.watched.values()].some((watched) => watched.health.verdict(now).state !== 'alive' && !this.isLongDead(watched, now));
     this.options.probe.listen(this.listens);
   }
 
@@ -156,7 +160,9 @@ export class PeerWatch {
   private ask(now: number): boolean {
     if (this.router === null || this.watched.size === 0) return true;
     this.giveUp(now);
-    const asking = [...this.watched.values()].map((watched) => {
+    // Those that are long dead have a round each, so that none asks for all of them.
+    const due = [...this.watched.values()].filter((watched, index) => index % questions === this.rounds % questions || !this.isLongDead(watched, now));
+    const asking = due.map((watched) => {
       this.sequence = (this.sequence + 1) & 0xffff;
       return { watched, destination: watched.peer.router, sequence: this.sequence };
     });
@@ -170,7 +176,12 @@ export class PeerWatch {
         this.options.logger.debug('A peer could not be asked whether it is there', { peer: watched.peer.name, error });
       }
     });
-    return refused.includes(null);
+    return asking.length === 0 || refused.includes(null);
+  }
+
+  private isLongDead({ health, since }: Watched, now: number): boolean {
+    const { state, silentMilliseconds } = health.verdict(now);
+    return state === 'dead' && (silentMilliseconds ?? now - since) > longDead * this.options.timeoutMilliseconds;
   }
 
   private send(router: string, questions: readonly PeerQuestion[]): readonly (Error | null)[] {

@@ -30,7 +30,7 @@ import { emptyState, type PlaceState } from './state.js';
 import { SetSupport } from './set/support.js';
 import { readStatistics, type KernelStatistics } from './statistics.js';
 import { resolveTaskNamespace } from './task-namespace.js';
-import { findTasks } from './task-search.js';
+import { findTasks, watchNamespaces } from './task-search.js';
 import { taskNamespacesWithTraces } from './traces.js';
 import { underlayMtu } from './underlay.js';
 import { isUnreadable, unreadable, type Unreadable } from './unreadable.js';
@@ -77,9 +77,14 @@ export class Engine {
     return this.setSupport.whyNot();
   }
 
-  /** Those of the tasks that live on this node, found without Docker. */
-  findTasks(tasks: readonly Task[]): ReadonlyMap<string, LocalTask> {
-    return findTasks(tasks);
+  /** Those of the tasks that live on this node, found without Docker; not in the namespaces that are known. */
+  findTasks(tasks: readonly Task[], known: readonly string[] = []): ReadonlyMap<string, LocalTask> {
+    return findTasks(tasks, known);
+  }
+
+  /** Calls back when a device or an address has changed in any namespace that has a cable to the host's. */
+  watchNamespaces(onChange: () => void): { close(): void } {
+    return watchNamespaces(this.machine.host, onChange);
   }
 
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */

@@ -10,9 +10,10 @@ export function networkNamespacePaths(): string[] {
   ]);
 }
 
-/** Of those but our own that a process lives in. Docker's own files under /run outlive their tasks. */
-export function livingNamespacePaths(): string[] {
-  return oneForEach(['/proc/self/ns/net', ...processNamespacePaths()]).slice(1);
+/** Of those but our own and the known ones that a process lives in. Docker's own files under /run outlive their tasks. */
+export function livingNamespacePaths(known: readonly string[] = []): string[] {
+  const left = new Set(['/proc/self/ns/net', ...known]);
+  return oneForEach([...left, ...processNamespacePaths()]).filter((path) => !left.has(path));
 }
 
 /** The oldest process first: it is likely to live longest. */

@@ -2,9 +2,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { initialise } from '../../../native/index.js';
+import { initialise, NetworkNamespace } from '../../../native/index.js';
 import type { Task } from '../../../src/cluster/state.js';
-import { findTasks } from '../../../src/kernel/task-search.js';
+import { findTasks, watchNamespaces } from '../../../src/kernel/task-search.js';
 import { ip } from './bed.js';
 
 const namespaces = ['rmt-alive', 'rmt-twin'] as const;
@@ -29,6 +29,7 @@ beforeAll(async () => {
     ip('netns', 'add', namespace);
     ip('-n', namespace, 'link', 'add', 'name', 'eth0', 'type', 'bridge');
     ip('-n', namespace, 'address', 'add', '203.0.113.7/24', 'dev', 'eth0');
+    ip('-n', namespace, 'link', 'set', 'eth0', 'up');
   }
   ip('-n', alive, 'address', 'add', '203.0.113.5/24', 'dev', 'eth0');
 });
@@ -54,4 +55,29 @@ test('our own cable, another prefix length, and an identity that two namespaces 
   expect(findTasks([task('both', '203.0.113.7')]).size).toBe(1);
   await live(twin);
   expect(findTasks([task('both', '203.0.113.7')]).size).toBe(0);
+});
+
+test('a container that is being set up is heard of, and its task found once its device is up: before it runs', async () => {
+  ip('link', 'add', 'name', 'rmt-v0', 'type', 'veth', 'peer', 'name', 'eth1', 'netns', alive);
+  const host = NetworkNamespace.at('/proc/self/ns/net');
+  let heard: () => void = () => undefined;
+  const watch = watchNamespaces(host, () => { heard(); });
+  const hint = (action: () => void): Promise<void> => {
+    const told = new Promise<void>((resolve) => { heard = resolve; });
+    action();
+    return told;
+  };
+  try {
+    const child = await live(alive);
+    await hint(() => { ip('-n', alive, 'address', 'add', '203.0.113.8/24', 'dev', 'eth1'); });
+    expect([...findTasks([task('t1', '203.0.113.8')])]).toEqual([]);
+    await hint(() => { ip('-n', alive, 'link', 'set', 'eth1', 'up'); });
+    const [found] = [...findTasks([task('t1', '203.0.113.8')]).values()];
+    expect(found?.namespace).toMatch(/^\/proc\/\d+\/ns\/net$/);
+    expect([...findTasks([task('t1', '203.0.113.8')], [`/proc/${child.pid}/ns/net`])]).toEqual([]);
+  } finally {
+    watch.close();
+    host.close();
+    ip('link', 'delete', 'rmt-v0');
+  }
 });

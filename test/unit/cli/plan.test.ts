@@ -23,6 +23,7 @@ function kernel(changes: readonly Change[], listening: readonly string[] = []): 
     release: '6.1.0',
     underlayMtu: () => 1500,
     findTasks: () => new Map(),
+    watchNamespaces: () => ({ close: () => undefined }),
     probe: () => { throw new Error('plan asks nobody'); },
     resolveTask: () => { throw new Error('no task is here'); },
     portsHeldByOthers: (ports) => new Map(ports.map(({ protocol, port }) => `${protocol}/${port}`).filter((key) => listening.includes(key)).map((key) => [key, 'node (pid 7)'])),

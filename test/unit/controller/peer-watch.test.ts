@@ -69,7 +69,22 @@ describe('peers', () => {
     pass(2_000);
     silent.add('100.104.56.13');
     pass(20_000);
-    expect(watch.reports().map(({ name, probes }) => [name, probes])).toEqual([['h2', { sent: 110, lost: 0 }], ['h3', { sent: 110, lost: 49 }]]);
+    expect(watch.reports().map(({ name, probes }) => [name, probes])).toEqual([['h2', { sent: 110, lost: 0 }], ['h3', { sent: 70, lost: 49 }]]);
+  });
+
+  it('long dead are asked once a second and wake nobody, so that a hundred of them cost little; one that answers again is soon back', () => {
+    const { watch, silent, changes, wakeUps, pass } = network();
+    pass(2_000);
+    silent.add('100.104.56.13');
+    pass(20_000);
+    const asked = (): number[] => watch.reports().map(({ probes }) => probes.sent);
+    const [before, woken] = [asked(), wakeUps()];
+    pass(10_000);
+    expect(asked().map((count, index) => count - (before[index] ?? 0))).toEqual([50, 10]);
+    expect(wakeUps() - woken).toBe(10);
+    silent.clear();
+    pass(1_600);
+    expect(changes).toEqual(['h3 does not answer', 'h3 answers again']);
   });
 
   it('one that falls silent is told within a second, and told again when it is back', () => {

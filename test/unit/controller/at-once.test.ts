@@ -25,6 +25,7 @@ function bed() {
   let refusals = 0;
   let looking: Promise<void> = Promise.resolve();
   let found: readonly Change[] = [];
+  const living = new Set<string>();
   let hint: (what: string) => void = () => undefined;
   let called: () => void = () => undefined;
   let listener: ClusterListener | null = null;
@@ -33,7 +34,8 @@ function bed() {
     release: '6.1.0',
     underlayMtu: () => 1500,
     resolveTask: (path) => ({ path, device: 'eth0' }),
-    findTasks: () => new Map(),
+    findTasks: (tasks) => new Map(tasks.filter(({ id }) => living.has(id)).map(({ id }) => [id, { taskId: id, namespace: '/proc/self/ns/net' }])),
+    watchNamespaces: () => ({ close: () => undefined }),
     portsHeldByOthers: () => new Map(),
     difference: async (_plan, signal) => { note('look'); await Promise.race([looking, aborted(signal)]); return found; },
     differenceFrom: differenceOfPlans,
@@ -85,6 +87,8 @@ function bed() {
       return (changes: readonly Change[]) => { found = changes; end(); };
     },
     hint: (what: string) => hint(what),
+    /** Its container has a namespace from now on. */
+    find: (taskId: string) => { living.add(taskId); },
     refuse: (times: number) => { refusals = times; },
     silence: (is: boolean) => { answering = !is; },
     tell: (state: ClusterState) => listener?.onState(state, 'test'),
@@ -131,6 +135,33 @@ it('a task that is no longer desired gets no new connections without a look at t
   tell({ ...web, tasks: [local, { ...remote, weight: 0 }] });
 
   expect(await next(2)).toEqual([`at once: ${weight('1 → 0')}`, weight('1 → 0')]);
+});
+
+it.each([
+  ['another node', { ...task('web', 4, { nodeId: 'node2' }) }, 1],
+  ['this node, whose namespace was found while Docker started its container', task('web', 3), 2],
+])('a task that was awaited gets connections as soon as it runs, in one message and without a look at the kernel: of %s', async (_of, begun, steps) => {
+  const { tell, find, next, controller } = await running();
+  find(begun.id);
+  tell({ ...web, tasks: [local, remote, { ...begun, weight: 0, starting: true }] });
+  // Its way is laid; its own node's cable once its namespace is found.
+  for (const step of await next(steps)) expect(step).not.toContain('destination');
+  while (controller.insight().unreachedTasks.length > 0) await new Promise((resolve) => setImmediate(resolve));
+
+  tell({ ...web, tasks: [local, remote, begun] });
+
+  const added = `destination ${begun.identity.address}:80 of tcp/8080 (mark 0x61f90) weight 1`;
+  expect(await next(2)).toEqual([`at once: ${added}`, added]);
+});
+
+it('a task that nobody awaited gets none before its way is laid', async () => {
+  const { tell, next } = await running();
+
+  tell({ ...web, tasks: [local, remote, task('web', 4, { nodeId: 'node2' })] });
+
+  const [first] = await next(1);
+  expect(first).not.toMatch(/^at once/);
+  expect(first).toMatch(/route 10\.0\.0\.8\/32 .*destination 10\.0\.0\.8:80 /);
 });
 
 it('not even a look that is under way is waited for, and what it found by then undoes nothing', async () => {
