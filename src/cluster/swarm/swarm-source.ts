@@ -7,6 +7,7 @@
  * - A change of part keeps the last state until the new part tells one.
  * - A node that became another one (it left its Swarm and joined anew) must start again: everything of it is another's.
  */
+import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import type { EventRecorder } from '../../event.js';
 import type { Logger } from '../../log.js';
@@ -22,6 +23,7 @@ import { membershipOf, NoSwarmError, type SwarmMembership } from './membership.j
 import type { FirstHand } from './first-hand.js';
 import type { NewsBoard } from './news-board.js';
 import type { Publisher } from './publisher.js';
+import { followSwarmFolder, seesSwarmFolder } from './swarm-folder.js';
 
 export interface SwarmSourceOptions {
   /** As it was when the controller started. */
@@ -49,13 +51,17 @@ export interface SwarmSourceOptions {
 }
 
 export interface SwarmIntervals {
-  /** Between two questions to Docker. */
+  /** Between two questions to Docker, whose answer is a tenth of a second of its time. */
   readonly look: number;
+  /** The same while Swarm's folder tells when there is something to ask about. */
+  readonly watchedLook: number;
+  /** So long after it has told Docker is asked as if it did not: its answer may lag behind the files. */
+  readonly afterChange: number;
   /** So long a manager's own Docker may fail before other managers are followed. */
   readonly patience: number;
 }
 
-const defaultIntervals: SwarmIntervals = { look: 5_000, patience: 5_000 };
+const defaultIntervals: SwarmIntervals = { look: 5_000, watchedLook: 60_000, afterChange: 60_000, patience: 5_000 };
 
 /** This node is not the one that the controller was started for. */
 export class NodeChangedError extends Error {
@@ -105,6 +111,7 @@ class SwarmFollower {
   /** A part that broke instead of ending: an error of ours. */
   private broken: Error | null = null;
   private unclear: string | null = null;
+  private changedAt = performance.now();
 
   constructor(private readonly options: SwarmSourceOptions, listener: ClusterListener) {
     this.teller = new Teller(listener);
@@ -124,11 +131,15 @@ class SwarmFollower {
   /** Rejects with NodeChangedError. */
   async run(signal: AbortSignal): Promise<void> {
     // A promotion, a demotion and a new Swarm are new certificates: the quickest hint that there is.
-    const forget = this.options.credentials.onChange(() => this.alarm.ring());
+    const forget = this.options.credentials.onChange(() => { this.placeChanged(); });
     const own = new AbortController();
     // Both parts begin by it. Where there is none yet, who needs it says so, and it is awaited below.
     await this.options.credentials.read().catch(() => undefined);
-    const following = this.options.credentials.follow(AbortSignal.any([signal, own.signal]));
+    const until = AbortSignal.any([signal, own.signal]);
+    const following = Promise.all([
+      this.options.credentials.follow(until),
+      followSwarmFolder(this.membership.dockerRoot, () => { this.placeChanged(); }, until),
+    ]);
     const courier = this.options.courier(() => this.otherManagers());
     this.options.firstHand.onNews((news) => {
       courier.bring(news);
@@ -139,7 +150,7 @@ class SwarmFollower {
       while (!signal.aborted) {
         await this.takePart();
         courier.meetManagers();
-        await this.alarm.wait(this.intervals.look, signal);
+        await this.alarm.wait(this.untilNextLook(), signal);
         if (!signal.aborted) await this.look(signal);
         if (this.broken !== null) throw this.broken;
       }
@@ -152,6 +163,17 @@ class SwarmFollower {
       await this.options.publisher.serveOn(null);
       await following;
     }
+  }
+
+  private placeChanged(): void {
+    this.changedAt = performance.now();
+    this.alarm.ring();
+  }
+
+  /** In milliseconds. What is unclear is asked about until it is clear. */
+  private untilNextLook(): number {
+    const isTold = this.unclear === null && !this.hasLeft && performance.now() - this.changedAt > this.intervals.afterChange && seesSwarmFolder(this.membership.dockerRoot);
+    return isTold ? this.intervals.watchedLook : this.intervals.look;
   }
 
   private async look(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dockerSource } from '../../../../src/cluster/docker/docker-source.js';
@@ -26,6 +26,8 @@ interface Part {
   readonly role: 'manager' | 'worker';
   readonly nodeId?: string;
   readonly localState?: string;
+  /** Whom Docker names. */
+  readonly manager?: string;
 }
 
 let root: string;
@@ -70,8 +72,8 @@ function cluster(replicas: number) {
   return clusterJson({ services: [serviceJson('webid', { ports: [tcp8080], replicas })], tasks });
 }
 
-async function is({ role, nodeId = 'own', localState = 'active' }: Part): Promise<void> {
-  dockerd.info = {
+function infoOf({ role, nodeId = 'own', localState = 'active', manager = 'm1' }: Part): unknown {
+  return {
     Name: 'h9',
     Swarm: {
       NodeID: localState === 'inactive' ? '' : nodeId,
@@ -79,9 +81,14 @@ async function is({ role, nodeId = 'own', localState = 'active' }: Part): Promis
       LocalNodeState: localState,
       ControlAvailable: role === 'manager' && localState === 'active',
       // Where it listens is the test's to say: managers have no loopback addresses.
-      RemoteManagers: [{ NodeID: 'm1', Addr: '192.0.2.1:2377' }],
+      RemoteManagers: [{ NodeID: manager, Addr: '192.0.2.1:2377' }],
     },
   };
+}
+
+async function is(part: Part): Promise<void> {
+  const { role, nodeId = 'own' } = part;
+  dockerd.info = infoOf(part);
   await folder.write(authority, nodeId, `swarm-${role}` satisfies RelayRole);
 }
 
@@ -113,7 +120,7 @@ function follow(role: 'manager' | 'worker', nodeId = 'own'): void {
     relayAddress: null,
     events: log.events,
     logger: log,
-    intervals: { look: 100, patience: 200 },
+    intervals: { look: 100, watchedLook: 600_000, afterChange: 0, patience: 200 },
   });
   running = source.follow(recorder, stop.signal);
 }
@@ -264,6 +271,22 @@ describe('a worker', () => {
     await followAsWorker();
     await until(() => source.description.startsWith('worker: relay of manager m1'), 'the description');
     expect(await served()).toBeNull();
+  });
+
+  test('asks its Docker seldom while Swarm’s folder tells when to, and hears of other managers at once', async () => {
+    const places = join(root, 'swarm');
+    await mkdir(places, { recursive: true });
+    await writeFile(join(places, 'state.json'), '[]');
+    await is({ role: 'worker' });
+    await followAsWorker();
+    const asked = (): number => dockerd.requests.filter((path) => path.endsWith('/info')).length;
+    const before = asked();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(asked()).toBe(before);
+
+    dockerd.info = infoOf({ role: 'worker', manager: 'm2' });
+    await writeFile(join(places, 'state.json'), '[{"node_id":"m2","addr":"192.0.2.1:2377"}]');
+    await until(() => remembered.at(-1)?.managers[0]?.nodeId === 'm2', 'the other manager');
   });
 
   test('goes on while its Docker hangs, or is only starting', async () => {
