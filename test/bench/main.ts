@@ -57,7 +57,7 @@ async function measure(options: Options): Promise<Report> {
       const machine = await describeMachine(nodes);
       const measuredAt = new Date();
       const figures: Figure[] = [];
-      for await (const some of part({ nodes, rounds: options.rounds, minutes: options.minutes, services: options.services, small: options.small, tell })) {
+      for await (const some of part({ nodes, rounds: options.rounds, minutes: options.minutes, services: options.services, ports: options.ports, small: options.small, tell })) {
         figures.push(...some);
         report = merge(report, {
           format: 1,

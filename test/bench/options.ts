@@ -10,6 +10,8 @@ export interface Options {
   readonly minutes: number;
   /** The most that convergence is measured beside. */
   readonly services: number;
+  /** The most that are published, in the parts that measure by their number. */
+  readonly ports: number;
   /** The report; one that is there keeps the parts that are not measured now. */
   readonly json: string | null;
   /** Write what was measured into docs/. */
@@ -35,6 +37,7 @@ export const help = `scripts/bench: routemesh beside dockerd's ingress, in one v
       --rounds N      how often each is measured, dockerd and routemesh in turn (default 3)
       --minutes N     how long the churn of \`rest\` goes on (default 60)
       --services N    how many services there are in the second half of \`convergence\` (default 50; 1: none)
+      --ports N       leave out the sizes of \`data-path\` and \`scale\` that have more, but for the smallest
       --small         the smallest sizes, one round: shows that it works, measures little
       --json FILE     write the report; parts that FILE has and that are not measured now stay in it
       --docs          write the report to docs/performance.json, and the tables and plots in docs/
@@ -50,7 +53,7 @@ ratios mean something there, times do not. See docs/performance.md and docs/lab.
 /** Null: the help was asked for. */
 export function readOptions(words: readonly string[]): Options | null {
   const parts = new Set<PartName>();
-  const given: { rounds?: number; minutes?: number; services?: number; json?: string; lab?: string } = {};
+  const given: { rounds?: number; minutes?: number; services?: number; ports?: number; json?: string; lab?: string } = {};
   let small = false;
   let docs = false;
   const rest = words.flatMap((word) => (/^--[a-z]+=/.test(word) ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] : [word]));
@@ -63,6 +66,7 @@ export function readOptions(words: readonly string[]): Options | null {
     else if (word === '--rounds') given.rounds = wholeNumber(word, rest.shift(), 1000);
     else if (word === '--minutes') given.minutes = wholeNumber(word, rest.shift(), 7 * 24 * 60);
     else if (word === '--services') given.services = wholeNumber(word, rest.shift(), 500);
+    else if (word === '--ports') given.ports = wholeNumber(word, rest.shift(), 10_000);
     else if (word === '--json') given.json = value(word, rest.shift());
     else if (word === '--lab') given.lab = value(word, rest.shift());
     else if (word === '--help' || word === '-h' || word === 'help') return null;
@@ -77,6 +81,7 @@ export function readOptions(words: readonly string[]): Options | null {
     rounds: given.rounds ?? (small ? 1 : 3),
     minutes: given.minutes ?? (small ? 1 : 60),
     services: given.services ?? (small ? 1 : 50),
+    ports: given.ports ?? (small ? 1 : 10_000),
     json: given.json ?? null,
     lab: given.lab ?? null,
   };

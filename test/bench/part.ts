@@ -9,6 +9,7 @@ export interface PartContext {
   readonly rounds: number;
   readonly minutes: number;
   readonly services: number;
+  readonly ports: number;
   readonly small: boolean;
   /** Progress, for people who wait. */
   readonly tell: (message: string) => void;
@@ -16,6 +17,11 @@ export interface PartContext {
 
 /** Gives figures as it comes by them: a part that takes an hour may yet fail, and what it gave before is kept. */
 export type Part = (context: PartContext) => AsyncIterable<readonly Figure[]>;
+
+/** Those of the sizes that have so many ports at most; the smallest in any case. */
+export function sizesUpTo(ports: number, sizes: readonly number[]): number[] {
+  return sizes.filter((size, index) => index === 0 || size <= ports);
+}
 
 export function referenceOf(name: ReferenceName, summary: Summary): NonNullable<Figure['reference']> {
   return { name, ...summary };

@@ -13,7 +13,7 @@ import { addressOf, everywhere, startMeshes } from '../../e2e/support/cluster.js
 import { eventually, lab, on } from '../../e2e/support/lab.js';
 import { dockerSandbox, status, stopMesh } from '../../e2e/support/mesh.js';
 import { chunks, crowded, virtualServices, withoutJumpsTo } from '../crowd.js';
-import { summaries, type PartContext } from '../part.js';
+import { sizesUpTo, summaries, type PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
 import { createService, dockerdPublishes, label, removeServices, runningTasks, type Side } from '../swarm.js';
 
@@ -47,10 +47,10 @@ type HostRules = Readonly<Record<Side, RulesByNode>>;
 type RulesByNode = Readonly<Record<string, string>>;
 
 export async function* dataPath(context: PartContext): AsyncGenerator<readonly Figure[]> {
-  const { small } = context;
+  const { ports } = context;
   // One node that tasks are on, and one that is only a way in.
   const nodes = context.nodes.slice(0, 2);
-  const sizes = small ? [1] : [1, 1000, 5000];
+  const sizes = sizesUpTo(ports, [1, 1000, 5000]);
   // A controller on any other node would look at 5,000 ports meanwhile, on the same processors.
   await everywhere((node) => stopMesh(node), context.nodes);
   const crowd = await Crowd.come(nodes, sizes);

@@ -8,7 +8,7 @@ import { clusterFile, endpointsOfAService, type ClusterSize } from '../cluster-f
 import { factsOf, logLength, programmedAfter } from '../controller.js';
 import { restoreFloor, saveFloor, type Floor } from '../floor.js';
 import { fromEpochRealtime } from '../machine.js';
-import { pause, referenceOf, type PartContext } from '../part.js';
+import { pause, referenceOf, sizesUpTo, type PartContext } from '../part.js';
 import { cpuBetween, type Cpu } from '../processes.js';
 import { figure, type Figure } from '../report.js';
 import { summarise } from '../statistics.js';
@@ -35,8 +35,8 @@ interface Sample {
   readonly floor: Floor;
 }
 
-export async function* scale({ small, rounds, tell }: PartContext): AsyncGenerator<readonly Figure[]> {
-  const sizes = small ? [{ ports: 10, nodes: 3 }] : [3, 100].flatMap((nodes) => [10, 1000, 10_000].map((ports) => ({ ports, nodes })));
+export async function* scale({ small, rounds, ports: mostPorts, tell }: PartContext): AsyncGenerator<readonly Figure[]> {
+  const sizes = (small ? [3] : [3, 100]).flatMap((nodes) => sizesUpTo(mostPorts, [10, 1000, 10_000]).map((ports) => ({ ports, nodes })));
   await makeHost();
   for (const size of sizes) {
     const samples: Sample[] = [];
