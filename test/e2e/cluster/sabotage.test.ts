@@ -3,6 +3,7 @@ import { addressOf, everywhere, nodes, removeEverywhere, removeMeshes, routerOf,
 import { attempt, eventually, lab, on, shell } from '../support/lab.js';
 import { losses, nothingLost, underLoad } from '../support/load.js';
 import { clientAddress, expectNothingToDo, status } from '../support/mesh.js';
+import { taskPid } from '../support/swarm.js';
 import { ask, servers } from '../support/traffic.js';
 
 let web: string[];
@@ -96,14 +97,14 @@ describe('a peer', () => {
   it('reaches the published port of another node’s task, and no other port of it', async () => {
     const remote = (await shell('h2', `${inFabric} ip route | awk '/via ${routerOf('h1')} / && $1 ~ /^10\\./ { print $1 }' | head -1`)).trim();
     const from = (port: number) => attempt(['exec', 'h2', 'ip', 'netns', 'exec', 'mesh_sbox', 'curl', '-sS', '--max-time', '3', `http://${remote}:${port}/who`]);
-    const pid = (await shell('h1', "docker inspect -f '{{.State.Pid}}' $(docker ps -q --filter label=com.docker.swarm.service.name=web)")).trim();
+    const pid = await taskPid('web');
     await shell('h1', `nsenter -n -t ${pid} setsid busybox nc -lk -p 81 >/dev/null 2>&1 </dev/null &`).catch(() => undefined);
     expect((await from(80)).code).toBe(0);
     expect((await from(81)).code).not.toBe(0);
   }, 60_000);
 
   it('is not reached by a task that sends over the fabric of itself', async () => {
-    const pid = (await shell('h3', "docker inspect -f '{{.State.Pid}}' $(docker ps -q --filter label=com.docker.swarm.service.name=web)")).trim();
+    const pid = await taskPid('web', 'h3');
     const targets = [addressOf('h1'), routerOf('h1'), clientAddress];
     for (const target of targets) {
       const { code } = await attempt(['exec', 'h3', 'nsenter', '-n', '-t', pid, 'curl', '-sS', '--max-time', '2', '--interface', 'mesh0', `http://${target}:8080/who`]);

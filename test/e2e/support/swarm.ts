@@ -60,7 +60,7 @@ export async function hostNames(service: string): Promise<string[]> {
   return containersOn('h1', service);
 }
 
-/** Process id of a service's first task on h1. */
-export async function taskPid(service: string): Promise<string> {
-  return (await shell('h1', `docker inspect -f '{{.State.Pid}}' $(docker ps -q --filter label=com.docker.swarm.service.name=${service} | head -1)`)).trim();
+/** Process id of a service's first task on the node, as the node counts. */
+export async function taskPid(service: string, node = 'h1'): Promise<string> {
+  return (await shell(node, `docker inspect -f '{{.State.Pid}}' $(docker ps -q --filter label=com.docker.swarm.service.name=${service} | head -1)`)).trim();
 }
