@@ -51,9 +51,9 @@ export class ClusterWatch {
   }
 
   /**
-   * This node's tasks, those that are about to run among them. A node that starts while its Docker hangs asks the kernel which of the tasks that the cluster
-   * knows of live here; those that were found stay known when the cluster, which takes the node for dead, forgets them.
-   * Null: not known yet.
+   * This node's tasks, those that are about to run among them. A node that starts while its Docker hangs asks the kernel
+   * which of the tasks that the cluster knows of live here; those that were found stay known when the cluster, which
+   * takes the node for dead, forgets them. Null: not known yet.
    */
   tasks(): ReadonlyMap<string, LocalTask> | null {
     if (this.local !== null) return this.coming.besides(this.local);

@@ -27,7 +27,8 @@ export class ComingTasks {
   private coming: readonly Task[] = [];
   /** By task id. */
   private readonly found = new Map<string, LocalTask>();
-  private known: readonly string[] = [];
+  /** Docker's containers, by task id. */
+  private local: ReadonlyMap<string, LocalTask> = new Map();
   private watch: { close(): void } | null = null;
   private timer: NodeJS.Timeout | undefined;
   private nextSearch = 0;
@@ -40,7 +41,7 @@ export class ComingTasks {
     const before = new Set(this.coming.map(({ id }) => id));
     const isComing = ({ id, nodeId: on, starting }: Task): boolean => on === nodeId && local?.has(id) === false && (starting === true || this.found.has(id));
     this.coming = state?.tasks.filter(isComing) ?? [];
-    this.known = [...(local?.values() ?? [])].map(({ namespace }) => namespace);
+    this.local = local ?? new Map();
     for (const id of this.found.keys()) if (!this.coming.some((task) => task.id === id)) this.found.delete(id);
     if (this.missing().length === 0) this.rest();
     else {
@@ -89,7 +90,7 @@ export class ComingTasks {
   private search(): void {
     this.timer = undefined;
     const began = performance.now();
-    const found = this.options.kernel.findTasks(this.missing(), this.known);
+    const found = this.options.kernel.findTasks(this.missing(), [...this.local.values()].map(({ namespace }) => namespace));
     const ended = performance.now();
     this.nextSearch = ended + pausePerSearch * (ended - began);
     if (found.size === 0) return;

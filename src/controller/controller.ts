@@ -343,7 +343,9 @@ export class Controller {
       .ipvsDifferenceFrom(this.lastApplied, soon)
       .filter((change) => !isOfClosedPort(change, closed) && !already.some((done) => isSame(done, change)));
     const isAdded = ({ action }: Change): boolean => action === 'add';
-    const mayAdd = changes.some(isAdded) && kernel.differenceFrom(this.lastApplied, soon).every(({ kind }) => kind === 'ipvs');
+    // A new service never is alone: there is no need to compare all else.
+    const addsServices = changes.some((change) => isAdded(change) && change.subject.type === 'service');
+    const mayAdd = !addsServices && changes.some(isAdded) && kernel.differenceFrom(this.lastApplied, soon).every(({ kind }) => kind === 'ipvs');
     const urgent = mayAdd ? changes : changes.filter((change) => !isAdded(change));
     this.told = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
     if (urgent.length > 0) this.instruments.urgent(performance.now() - began);

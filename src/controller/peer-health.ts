@@ -30,6 +30,8 @@ const flapWindow = 60_000;
 /** How long a flapping peer must answer: this, doubled with each death, up to the limit; in milliseconds. */
 const firstPenance = 1_000;
 const longestPenance = 30_000;
+/** Whoever has not answered for so many timeouts is not expected back at any moment. */
+const longDead = 10;
 /** A new peer's first answer may take so many timeouts: its own cable may yet have to be laid. */
 const patienceWithNew = 4;
 
@@ -46,9 +48,9 @@ export class PeerHealth {
 
   constructor(
     private readonly options: PeerHealthOptions,
-    now: number,
+    private readonly since: number,
   ) {
-    this.benefit = now;
+    this.benefit = since;
   }
 
   /** It answered what was asked at `askedAt`. `isMeasured`: at this very moment, not at some time before. */
@@ -83,6 +85,10 @@ export class PeerHealth {
 
   verdict(now: number): PeerVerdict {
     return { state: this.state, silentMilliseconds: this.lastAnswer === null ? null : now - this.lastAnswer, roundTripMilliseconds: this.roundTrip };
+  }
+
+  isLongDead(now: number): boolean {
+    return this.state === 'dead' && now - (this.lastAnswer ?? this.since) > longDead * this.options.timeoutMilliseconds;
   }
 
   private die(now: number): void {

@@ -39,7 +39,6 @@ export interface PeerReport extends PeerVerdict {
 interface Watched {
   peer: Peer;
   readonly health: PeerHealth;
-  readonly since: number;
   sent: number;
   lost: number;
 }
@@ -53,8 +52,6 @@ interface Question {
 const questions = 5;
 /** A question that so many timeouts have not answered is lost. */
 const patience = 10;
-/** Whoever has not answered for so many timeouts is not expected back at any moment. */
-const longDead = 10;
 
 export class PeerWatch {
   private readonly watched = new Map<string, Watched>();
@@ -97,7 +94,7 @@ export class PeerWatch {
       const watched = this.watched.get(peer.id);
       // Under another address it is another machine, for all that we know.
       if (watched?.peer.router === peer.router) watched.peer = peer;
-      else this.watched.set(peer.id, { peer, health: new PeerHealth({ timeoutMilliseconds: this.options.timeoutMilliseconds }, this.now()), since: this.now(), sent: 0, lost: 0 });
+      else this.watched.set(peer.id, { peer, health: new PeerHealth({ timeoutMilliseconds: this.options.timeoutMilliseconds }, this.now()), sent: 0, lost: 0 });
     }
   }
 
@@ -152,7 +149,7 @@ export class PeerWatch {
 
   private listen(now: number): void {
     this.rounds += 1;
-    this.listens = this.rounds % questions === 0 || [...this.watched.values()].some((watched) => watched.health.verdict(now).state !== 'alive' && !this.isLongDead(watched, now));
+    this.listens = this.rounds % questions === 0 || [...this.watched.values()].some(({ health }) => health.verdict(now).state !== 'alive' && !health.isLongDead(now));
     this.options.probe.listen(this.listens);
   }
 
@@ -161,7 +158,7 @@ export class PeerWatch {
     if (this.router === null || this.watched.size === 0) return true;
     this.giveUp(now);
     // Those that are long dead have a round each, so that none asks for all of them.
-    const due = [...this.watched.values()].filter((watched, index) => index % questions === this.rounds % questions || !this.isLongDead(watched, now));
+    const due = [...this.watched.values()].filter(({ health }, index) => index % questions === this.rounds % questions || !health.isLongDead(now));
     const asking = due.map((watched) => {
       this.sequence = (this.sequence + 1) & 0xffff;
       return { watched, destination: watched.peer.router, sequence: this.sequence };
@@ -177,11 +174,6 @@ export class PeerWatch {
       }
     });
     return asking.length === 0 || refused.includes(null);
-  }
-
-  private isLongDead({ health, since }: Watched, now: number): boolean {
-    const { state, silentMilliseconds } = health.verdict(now);
-    return state === 'dead' && (silentMilliseconds ?? now - since) > longDead * this.options.timeoutMilliseconds;
   }
 
   private send(router: string, questions: readonly PeerQuestion[]): readonly (Error | null)[] {

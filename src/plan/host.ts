@@ -113,14 +113,15 @@ function planHostRules(memory: PlanMemory, context: PlanContext, peers: readonly
       { table: 'nat', chain: 'OUTPUT', placement: 'first', rule: rules.jumpForLocalDestinations(chain) },
       { table: 'nat', chain: 'POSTROUTING', placement: 'anywhere', rule: rules.masqueradeOwnConnections(gatewayBridge) },
       { table: 'filter', chain: 'FORWARD', placement: 'after-docker-user', rule: rules.jump(chain) },
-      ...(peers.length === 0 ? [] : untrackedVxlan),
+      ...(peers.length === 0 ? [] : untrackedTunnel),
       { table: 'filter', chain: 'INPUT', placement: 'first', rule: rules.sortOutVxlan(vxlan.port, peersChainOf(chain)) },
       { table: 'filter', chain: 'INPUT', placement: 'first', rule: rules.dropMartians(gatewayBridge) },
     ],
   }));
 }
 
-const untrackedVxlan: readonly GuestRule[] = [
+/** Where there are peers. */
+export const untrackedTunnel: readonly GuestRule[] = [
   { table: 'raw', chain: 'PREROUTING', placement: 'anywhere', rule: rules.leaveVxlanUntracked(vxlan.port) },
   { table: 'raw', chain: 'OUTPUT', placement: 'anywhere', rule: rules.leaveOwnVxlanUntracked(vxlan.port) },
 ];

@@ -1,7 +1,6 @@
 /** From everything that iptables-save printed to what is ours of it. */
-import { vxlan } from '../../plan/devices.js';
 import { iptablesTables, type GuestRule } from '../../plan/iptables.js';
-import { peersChainOf } from '../../plan/host.js';
+import { peersChainOf, untrackedTunnel } from '../../plan/host.js';
 import type { PlacePlan } from '../../plan/node-plan.js';
 import * as rules from '../../plan/rules.js';
 import type { Settings } from '../../settings.js';
@@ -57,8 +56,7 @@ export function strayGuests(document: IptablesDocument, names: Settings['names']
   const ours = new Set([
     rules.masqueradeOwnConnections(names.gatewayBridge),
     rules.dropMartians(names.gatewayBridge),
-    rules.leaveVxlanUntracked(vxlan.port),
-    rules.leaveOwnVxlanUntracked(vxlan.port),
+    ...untrackedTunnel.map(({ rule }) => rule),
   ].map(ruleKey));
   const chainsOfOurs = new Set([names.chain, peersChainOf(names.chain)]);
   const found = new Map<string, ObservedGuest>();
