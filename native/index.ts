@@ -18,6 +18,7 @@ export * from './listen.js';
 export * from './listeners.js';
 export * from './netlink/errors.js';
 export type * from './netlink/message.js';
+export type * from './netlink/events.js';
 export * from './netlink/monitor.js';
 export * from './netns.js';
 export * from './nftables.js';

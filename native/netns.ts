@@ -110,21 +110,25 @@ export function initialise(): Promise<void> {
  * @throws SystemError when the namespace cannot be entered
  */
 export function enter<Result>(namespace: NetworkNamespace, action: () => Result): Result {
-  const home = NetworkNamespace.current();
+  // Opened once: a thread leaves its namespace only in here, and is back by the end of the turn.
+  const from = entered ?? (home ??= NetworkNamespace.current());
+  libc.setns(namespace.fileDescriptor, CLONE_NEWNET, `network namespace ${namespace.label}`);
+  const outer = entered;
+  entered = namespace;
+  let result: Result;
   try {
-    libc.setns(namespace.fileDescriptor, CLONE_NEWNET, `network namespace ${namespace.label}`);
-    let result: Result;
-    try {
-      result = action();
-    } finally {
-      goHome(home);
-    }
-    if (isThenable(result)) throw new TypeError('Expected the action of enter() to be synchronous, but it returned a promise');
-    return result;
+    result = action();
   } finally {
-    home.close();
+    entered = outer;
+    goHome(from);
   }
+  if (isThenable(result)) throw new TypeError('Expected the action of enter() to be synchronous, but it returned a promise');
+  return result;
 }
+
+/** This thread's own namespace, and the one that it has entered for a moment. */
+let home: NetworkNamespace | undefined;
+let entered: NetworkNamespace | undefined;
 
 function goHome(home: NetworkNamespace): void {
   try {

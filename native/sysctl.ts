@@ -24,13 +24,19 @@ function inside<Result>(namespace: NetworkNamespace | undefined, action: () => R
 
 /** Reads a setting, without the newline at its end. Undefined when the kernel has no such setting here (a device or module that is not there). */
 export function readSysctl(path: SysctlPath, namespace?: NetworkNamespace): string | undefined {
-  const file = sysctlFile(path);
-  try {
-    return inside(namespace, () => readFileSync(file, 'utf8')).trimEnd();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw systemErrorFrom(error, 'read', describe(path, namespace));
-  }
+  return readSysctls([path], namespace)[0];
+}
+
+/** As `readSysctl`, of many settings: the namespace is entered once for all of them. */
+export function readSysctls(paths: readonly SysctlPath[], namespace?: NetworkNamespace): (string | undefined)[] {
+  return inside(namespace, () => paths.map((path) => {
+    try {
+      return readFileSync(sysctlFile(path), 'utf8').trimEnd();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error instanceof TypeError ? error : systemErrorFrom(error, 'read', describe(path, namespace));
+    }
+  }));
 }
 
 /**

@@ -6,11 +6,8 @@ import {
   RTNLGRP_LINK, RTNLGRP_NEIGH,
 } from '../rtnetlink/constants.js';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NFNLGRP_NFTABLES } from './constants.js';
-import { decodeMessages } from './message.js';
+import { nftablesEvents, routeEvents, type KernelEvent, type MonitorTopic } from './events.js';
 import { MulticastSocket } from './multicast.js';
-
-/** What a monitor can listen for. `nftables` sees iptables-nft's changes too; iptables-legacy tells nobody. IPVS has no events at all. */
-export type MonitorTopic = 'link' | 'address' | 'route' | 'rule' | 'neighbour' | 'nftables';
 
 /** What happened since the last call. */
 export interface ChangeHint {
@@ -24,6 +21,8 @@ export interface MonitorOptions {
   readonly topics: readonly MonitorTopic[];
   /** Of routes, links and addresses, also what changes in namespaces that this one has cables into. */
   readonly allNamespaces?: boolean | undefined;
+  /** Whether an event is worth a call; all are when left out. Called for each, in their order. */
+  readonly concerns?: ((event: KernelEvent) => boolean) | undefined;
   /** Called once for each burst of changes; one's own changes count too. */
   readonly onChange: (hint: ChangeHint) => void;
   /** The socket broke and the monitor has closed itself. */
@@ -40,10 +39,6 @@ const ROUTE_GROUPS: Readonly<Record<Exclude<MonitorTopic, 'nftables'>, readonly 
   rule: [RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE],
   neighbour: [RTNLGRP_NEIGH],
 };
-
-/** Topic of an rtnetlink message: types come in fours from RTM_BASE (RTM_FAM in linux/rtnetlink.h). */
-const TOPIC_OF_TYPE: ReadonlyMap<number, MonitorTopic> = new Map([[0, 'link'], [1, 'address'], [2, 'route'], [3, 'neighbour'], [4, 'rule']]);
-const RTM_BASE = 16;
 
 const DEFAULT_SETTLE_MS = 20;
 
@@ -64,8 +59,8 @@ export class KernelMonitor {
     const monitor = new KernelMonitor(options);
     const routeGroups = options.topics.flatMap((topic) => (topic === 'nftables' ? [] : ROUTE_GROUPS[topic]));
     try {
-      if (routeGroups.length > 0) monitor.subscribe(NETLINK_ROUTE, routeGroups, (datagram) => { monitor.noteTypes(datagram); });
-      if (options.topics.includes('nftables')) monitor.subscribe(NETLINK_NETFILTER, [NFNLGRP_NFTABLES], () => { monitor.topics.add('nftables'); });
+      if (routeGroups.length > 0) monitor.subscribe(NETLINK_ROUTE, routeGroups, routeEvents);
+      if (options.topics.includes('nftables')) monitor.subscribe(NETLINK_NETFILTER, [NFNLGRP_NFTABLES], nftablesEvents);
     } catch (error) {
       monitor.close();
       throw error;
@@ -93,14 +88,14 @@ export class KernelMonitor {
     for (const socket of this.sockets.splice(0)) socket.close();
   }
 
-  private subscribe(protocol: number, groups: readonly number[], note: (datagram: Uint8Array) => void): void {
+  private subscribe(protocol: number, groups: readonly number[], decode: (datagram: Uint8Array) => KernelEvent[]): void {
     const socket = MulticastSocket.open({
       namespace: this.options.namespace,
       protocol,
       groups,
       allNamespaces: this.options.allNamespaces,
       onDatagram: (datagram) => {
-        note(datagram);
+        this.note(datagram, decode);
         this.schedule();
       },
       onOverflow: () => {
@@ -113,11 +108,11 @@ export class KernelMonitor {
   }
 
   /** One that is cut still says that something changed. */
-  private noteTypes(datagram: Uint8Array): void {
+  private note(datagram: Uint8Array, decode: (datagram: Uint8Array) => KernelEvent[]): void {
+    const { concerns } = this.options;
     try {
-      for (const { type } of decodeMessages(datagram)) {
-        const topic = TOPIC_OF_TYPE.get((type - RTM_BASE) >> 2);
-        if (topic !== undefined) this.topics.add(topic);
+      for (const event of decode(datagram)) {
+        if (concerns === undefined || concerns(event)) this.topics.add(event.topic);
       }
     } catch {
       this.overflowed = true;

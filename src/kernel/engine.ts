@@ -32,7 +32,7 @@ import { readStatistics, type KernelStatistics } from './statistics.js';
 import { resolveTaskNamespace } from './task-namespace.js';
 import { findTasks, watchNamespaces } from './task-search.js';
 import { taskNamespacesWithTraces } from './traces.js';
-import { underlayMtu } from './underlay.js';
+import { underlayOf } from './underlay.js';
 import { isUnreadable, unreadable, type Unreadable } from './unreadable.js';
 import { cablesTo, deviceKey, withoutPlaces } from './vanished.js';
 import { Watcher } from './watcher.js';
@@ -69,7 +69,9 @@ export class Engine {
 
   /** MTU in bytes of the host's device that carries the address; Ethernet's 1500 where none does. */
   underlayMtu(nodeAddress: string | undefined): number {
-    return underlayMtu(this.machine.host, nodeAddress);
+    const { device, mtu } = underlayOf(this.machine.host, nodeAddress);
+    this.watcher.onUnderlay(device);
+    return mtu;
   }
 
   /** Null: rules can match by sets here. */
@@ -178,6 +180,7 @@ export class Engine {
   private async pass<T>(plan: NodePlan, work: (places: readonly PlacePlan[]) => Promise<T>): Promise<T> {
     this.machine.locate(plan.places);
     this.machine.beginPass();
+    this.watcher.follow(plan);
     // Before anything else: a monitor keeps a namespace alive that somebody has deleted.
     this.watcher.renew();
     try {

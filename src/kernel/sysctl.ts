@@ -1,5 +1,5 @@
 /** Kernel settings of each place. They are changed, never removed; what the host had before is kept for `cleanup`. */
-import { readSysctl, writeSysctl } from '../../native/index.js';
+import { readSysctl, readSysctls, writeSysctl } from '../../native/index.js';
 import type { PlacePlan } from '../plan/node-plan.js';
 import type { Sysctl } from '../plan/objects.js';
 import { BeforeUs } from './before-us.js';
@@ -10,7 +10,7 @@ import type { ObservedSysctl } from './state.js';
 export type SysctlChange = ObjectChange<'sysctl', Sysctl, ObservedSysctl>;
 
 export const sysctlReconciler: Reconciler<'sysctl', SysctlChange> = {
-  observe: observing(readSysctls),
+  observe: observing(readPlanned),
   diff: (pairs) => pairs.flatMap(diffSysctls),
   apply: applying((open, changes, machine) => {
     const before = new BeforeUs(machine.settings.stateFolder);
@@ -28,8 +28,9 @@ export const sysctlReconciler: Reconciler<'sysctl', SysctlChange> = {
   }),
 };
 
-function readSysctls(open: OpenPlace, plan: PlacePlan): ObservedSysctl[] {
-  return plan.sysctls.map(({ path }) => ({ path, value: readSysctl(path.split('/'), open.namespace) ?? null }));
+function readPlanned(open: OpenPlace, { sysctls }: PlacePlan): ObservedSysctl[] {
+  const values = readSysctls(sysctls.map(({ path }) => path.split('/')), open.namespace);
+  return sysctls.map(({ path }, index) => ({ path, value: values[index] ?? null }));
 }
 
 function diffSysctls({ desired, observed }: PlacePair): SysctlChange[] {

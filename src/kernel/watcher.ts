@@ -1,5 +1,12 @@
-/** Hints that somebody changed something where our objects live. IPVS gives none: the periodic look finds its changes. */
+/**
+ * Hints that somebody changed something where our objects live. IPVS gives none: the periodic look finds its changes.
+ *
+ * In the host's namespace most changes are none of ours: each container that comes or goes makes dozens of events of its
+ * cables and of dockerd's chains. A look for each would take more than all else that a controller does.
+ */
 import { KernelMonitor, type MonitorTopic } from '../../native/index.js';
+import type { NodePlan } from '../plan/node-plan.js';
+import { HostConcerns } from './host-concerns.js';
 import type { Place } from '../plan/objects.js';
 import type { Machine } from './machine.js';
 
@@ -10,6 +17,7 @@ const places = ['host', 'sandbox', 'fabric'] as const;
 
 export class Watcher {
   private readonly monitors = new Map<Place, { readonly inode: number; readonly monitor: KernelMonitor }>();
+  private readonly hostConcerns = new HostConcerns();
   private onChange: ((what: string) => void) | null = null;
 
   constructor(private readonly machine: Machine) {}
@@ -17,6 +25,16 @@ export class Watcher {
   start(onChange: (what: string) => void): void {
     this.onChange = onChange;
     this.renew();
+  }
+
+  /** What of the host's is ours from now on. */
+  follow(plan: NodePlan): void {
+    this.hostConcerns.follow(plan);
+  }
+
+  /** The device by which nodes reach each other. */
+  onUnderlay(device: string | null): void {
+    this.hostConcerns.onUnderlay(device);
   }
 
   /** Follows namespaces that were made (again) since. */
@@ -33,6 +51,7 @@ export class Watcher {
         const monitor = KernelMonitor.open({
           namespace,
           topics: topicsOf[place],
+          concerns: place === 'host' ? (event) => this.hostConcerns.concerns(event) : undefined,
           onChange: ({ topics: changed }) => this.onChange?.(`${place} changed${changed.size === 0 ? '' : ` (${[...changed].join(', ')})`}`),
           onError: () => this.monitors.delete(place),
         });

@@ -90,3 +90,36 @@ test('somebody’s change in a watched namespace is told, so that repair need no
   for (let i = 0; i < 100 && told.length === 0; i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
   expect(told[0]).toMatch(/^host changed \(/);
 });
+
+test('containers that others start and stop on the host cost no look at the kernel; what they do to ours is told', async () => {
+  const plan = bed.plan();
+  await engine.apply(plan, await engine.difference(plan));
+  const hints: string[] = [];
+  const hintsOf = async (change: () => void): Promise<readonly string[]> => {
+    hints.length = 0;
+    change();
+    // What the kernel tells of this comes after what it told of that.
+    ip('-n', host, 'rule', 'add', 'pref', '31000', 'lookup', 'main');
+    for (let i = 0; i < 100 && !hints.some((hint) => hint.includes('rule')); i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    ip('-n', host, 'rule', 'delete', 'pref', '31000');
+    for (let i = 0; i < 100 && hints.filter((hint) => hint.includes('rule')).length < 2; i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    return [...new Set(hints.join(' ').match(/link|address|route|nftables/g))].sort();
+  };
+  engine.watch((what) => hints.push(what));
+  await hintsOf(() => sh(host, 'iptables', '-N', 'DOCKER'));
+  const container = (): void => {
+    ip('-n', host, 'link', 'add', 'veth1a', 'type', 'veth', 'peer', 'name', 'veth1b');
+    ip('-n', host, 'link', 'set', 'veth1a', 'master', 'mesh_gwbridge', 'up');
+    ip('-n', host, 'link', 'set', 'veth1b', 'up');
+    ip('-n', host, 'route', 'add', '203.0.113.0/24', 'dev', 'veth1b');
+    sh(host, 'iptables', '-A', 'DOCKER', '-d', '172.17.0.2', '-j', 'ACCEPT');
+    ip('-n', host, 'link', 'delete', 'veth1a');
+  };
+  expect(await hintsOf(container)).toEqual([]);
+  expect(await hintsOf(() => ip('-n', host, 'link', 'set', 'mesh_gwbridge', 'mtu', '1400'))).toContain('link');
+  expect(await hintsOf(() => ip('-n', host, 'address', 'add', '192.0.2.77/24', 'dev', 'mesh_gwbridge'))).toContain('address');
+  if (hasNft) {
+    expect(await hintsOf(() => sh(host, 'iptables', '-I', 'FORWARD', '-j', 'DOCKER'))).toEqual(['nftables']);
+    expect(await hintsOf(() => sh(host, 'iptables', '-t', 'nat', '-F', 'MESH-INGRESS'))).toEqual(['nftables']);
+  }
+});
