@@ -2,7 +2,7 @@
 # The lab's few C programs and the test image, made on the host into .lab/cache: static, so that
 # they run on every suite and in an image of their own.
 
-PROGRAM_SOURCES=("$PIECES/guest/enter.c" "$PROJECT/test/image/server.c" "$PROJECT"/test/tools/{load,probe,datagrams,watch-ipvs}.c)
+PROGRAM_SOURCES=("$PIECES/guest/enter.c" "$PROJECT/test/image/server.c" "$PROJECT"/test/tools/{ask,load,probe,datagrams,watch-ipvs}.c)
 
 # Makes what is missing or older than its sources; notes the folder for this lab.
 make_programs() {

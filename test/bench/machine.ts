@@ -36,7 +36,7 @@ export async function describeMachine(nodes: readonly string[]): Promise<Machine
   const [cores = '', memory = '', kernel = '', node = '', suite = ''] = (
     await vm("nproc; awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo; uname -r; /opt/node/bin/node --version; . /etc/os-release; echo $VERSION_CODENAME")
   ).trim().split('\n');
-  const docker = await attempt(['exec', nodes[0] ?? 'h1', 'curl', '-sS', '--max-time', '10', '--unix-socket', '/run/docker.sock', 'http://docker/version']);
+  const docker = await attempt(['exec', nodes[0] ?? 'h1', '/run/lab/bin/ask', '--timeout', '10', '--socket', '/run/docker.sock', '/version']);
   const state = join(projectFolder, '.lab/run', process.env.LAB_NAME ?? 'default');
   return {
     cores: Number(cores),

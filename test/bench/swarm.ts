@@ -116,7 +116,7 @@ export async function runningTasks(side: Side, name: string, count: number): Pro
 
 /** Removes services, and waits until nothing of them is left: no container, and no rule of dockerd's for their ports. */
 export async function removeServices(nodes: readonly string[], names: readonly string[]): Promise<void> {
-  for (const name of names) await shell('h1', `curl -sS --max-time 60 --unix-socket /run/docker.sock -X DELETE http://docker/services/${name}`);
+  for (const name of names) await shell('h1', `/run/lab/bin/ask --method DELETE --timeout 60 --socket /run/docker.sock /services/${name} || true`);
   await eventually(async () => {
     for (const name of names) {
       const left = Object.values(await containersOf(name, nodes)).flat();

@@ -120,7 +120,7 @@ function delaysOf(watch: Watch, tasks: readonly BenchTask[], noticedAt: (seen: r
 /** SIGKILL, as a crash: nobody is told before. Gives when each container ended, by its own Docker; by task id. */
 async function killOneOnEach(nodes: readonly string[], name: string): Promise<ReadonlyMap<string, string>> {
   const first = Object.entries(await containersOf(name, nodes)).flatMap(([node, [id]]) => (id === undefined ? [] : [{ node, id }]));
-  await Promise.all(first.map(({ node, id }) => shell(node, `curl -sS --fail --max-time 60 --unix-socket /run/docker.sock -X POST http://docker/containers/${id}/kill`)));
+  await Promise.all(first.map(({ node, id }) => shell(node, `/run/lab/bin/ask --method POST --timeout 60 --socket /run/docker.sock /containers/${id}/kill`)));
   return new Map(await Promise.all(first.map(({ node, id }) => eventually(async () => {
     const { Config: { Labels }, State } = await askDocker<ContainerDetails>(node, `/containers/${id}/json`);
     if (State.Running) throw new Error(`container ${id} on ${node} has not ended yet`);

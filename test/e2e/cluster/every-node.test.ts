@@ -94,5 +94,5 @@ P`);
     expect((await askEach(8080, 4)).map(servers)).toEqual(nodes.map(() => web));
   }, 600_000);
 
-  it('nothing is left to do on any node', () => everywhere((node) => expectNothingToDo(node)), 60_000);
+  it('nothing is left to do on any node', () => everywhere((node) => expectNothingToDo(node)), 120_000);
 });

@@ -5,6 +5,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { projectFolder } from '../../support/project.js';
 
 const labCommand = join(projectFolder, 'scripts/lab');
@@ -64,16 +65,18 @@ export function background(node: string, ...command: string[]): { output: Promis
 
 /**
  * Repeats a check until it passes. Fails with the check's own last error, so that a test says what was missing.
- * Waiting ends with the condition; the pause only keeps the lab's two processors for the lab.
+ * Waiting ends with the condition; the pauses, twice as long as the check took, only keep the lab's two processors for
+ * what is waited for.
  */
 export async function eventually<T>(check: () => Promise<T>, within = 60_000): Promise<T> {
   const deadline = Date.now() + within;
   for (;;) {
+    const began = Date.now();
     try {
       return await check();
     } catch (error) {
       if (Date.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await pause(Math.min(2_000, Math.max(200, 2 * (Date.now() - began))));
     }
   }
 }

@@ -80,7 +80,7 @@ export interface Status {
 
 /** What the running controller says of itself, from its control socket: quicker than the command, which has a test of its own. */
 export async function status(node = 'h1'): Promise<Status> {
-  return JSON.parse(await on(node)('curl', '-sS', '--max-time', '20', '--unix-socket', '/run/routemesh/control.sock', 'http://routemesh/status')) as Status;
+  return JSON.parse(await on(node)('/run/lab/bin/ask', '--timeout', '20', '--socket', '/run/routemesh/control.sock', '/status')) as Status;
 }
 
 /** Waits until the controller takes connections for exactly these ports (`tcp/8080`), each with so many backends; ports whose last connections are kept don't count. */
