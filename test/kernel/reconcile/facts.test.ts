@@ -106,6 +106,8 @@ test('containers that others start and stop on the host cost no look at the kern
     return [...new Set(hints.join(' ').match(/link|address|route|nftables/g))].sort();
   };
   engine.watch((what) => hints.push(what));
+  // The kernel makes sure of our own devices' IPv6 addresses a second or two after they have come up.
+  for (let i = 0; i < 200 && sh(host, 'ip', '-6', 'address', 'show', 'tentative') !== ''; i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
   await hintsOf(() => sh(host, 'iptables', '-N', 'DOCKER'));
   const container = (): void => {
     ip('-n', host, 'link', 'add', 'veth1a', 'type', 'veth', 'peer', 'name', 'veth1b');

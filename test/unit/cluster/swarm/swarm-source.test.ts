@@ -102,7 +102,7 @@ function follow(role: 'manager' | 'worker', nodeId = 'own'): void {
       remembered.push(now);
       return Promise.resolve();
     },
-    docker: dockerSource({ socket: dockerd.socket, requestMilliseconds: 300, intervals: { slow: 50 } }),
+    docker: dockerSource({ socket: dockerd.socket, requestMilliseconds: 1_500, intervals: { slow: 50 } }),
     relay: (managers, onlyAvailable) =>
       relaySource({
         managers: () => managers().map(({ nodeId }) => ({ ...other.address, nodeId })),
