@@ -110,8 +110,7 @@ export function initialise(): Promise<void> {
  * @throws SystemError when the namespace cannot be entered
  */
 export function enter<Result>(namespace: NetworkNamespace, action: () => Result): Result {
-  // Opened once: a thread leaves its namespace only in here, and is back by the end of the turn.
-  const from = entered ?? (home ??= NetworkNamespace.current());
+  const from = here();
   libc.setns(namespace.fileDescriptor, CLONE_NEWNET, `network namespace ${namespace.label}`);
   const outer = entered;
   entered = namespace;
@@ -120,19 +119,24 @@ export function enter<Result>(namespace: NetworkNamespace, action: () => Result)
     result = action();
   } finally {
     entered = outer;
-    goHome(from);
+    goBack(from);
   }
   if (isThenable(result)) throw new TypeError('Expected the action of enter() to be synchronous, but it returned a promise');
   return result;
 }
 
-/** This thread's own namespace, and the one that it has entered for a moment. */
+/** This thread's own namespace, opened once: it leaves that only in this file, and is back by the end of the turn. */
 let home: NetworkNamespace | undefined;
+/** The one that it has entered for a moment. */
 let entered: NetworkNamespace | undefined;
 
-function goHome(home: NetworkNamespace): void {
+function here(): NetworkNamespace {
+  return entered ?? (home ??= NetworkNamespace.current());
+}
+
+function goBack(from: NetworkNamespace): void {
   try {
-    libc.setns(home.fileDescriptor, CLONE_NEWNET, 'own network namespace');
+    libc.setns(from.fileDescriptor, CLONE_NEWNET, 'own network namespace');
   } catch (error) {
     console.error('routemesh: cannot return to the own network namespace, aborting:', error);
     process.abort();
@@ -214,12 +218,11 @@ export function createUnnamedNamespace(label: string): NetworkNamespace {
 }
 
 function inOwnNamespaceAfterwards<Result>(action: () => Result): Result {
-  const home = NetworkNamespace.current();
+  const from = here();
   try {
     return action();
   } finally {
-    goHome(home);
-    home.close();
+    goBack(from);
   }
 }
 

@@ -30,11 +30,12 @@ export function readSysctl(path: SysctlPath, namespace?: NetworkNamespace): stri
 /** As `readSysctl`, of many settings: the namespace is entered once for all of them. */
 export function readSysctls(paths: readonly SysctlPath[], namespace?: NetworkNamespace): (string | undefined)[] {
   return inside(namespace, () => paths.map((path) => {
+    const file = sysctlFile(path);
     try {
-      return readFileSync(sysctlFile(path), 'utf8').trimEnd();
+      return readFileSync(file, 'utf8').trimEnd();
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error instanceof TypeError ? error : systemErrorFrom(error, 'read', describe(path, namespace));
+      throw systemErrorFrom(error, 'read', describe(path, namespace));
     }
   }));
 }

@@ -36,11 +36,12 @@ const NFT_MSG_NEWGEN = 15;
 const NFTA_CHAIN_NAME = 3;
 const NFTA_RULE_CHAIN = 2;
 
-/** Of a datagram of rtnetlink. Throws NetlinkDecodeError when it was cut. */
-export function routeEvents(datagram: Uint8Array): KernelEvent[] {
+/** Of a datagram of rtnetlink. `topicsOnly`: nobody asks for more of them. Throws NetlinkDecodeError when it was cut. */
+export function routeEvents(datagram: Uint8Array, topicsOnly: boolean): KernelEvent[] {
   return decodeMessages(datagram).flatMap((message) => {
     const topic = TOPIC_OF_TYPE.get((message.type - RTM_BASE) >> 2);
-    return topic === undefined ? [] : [routeEvent(topic, message)];
+    if (topic === undefined) return [];
+    return [topicsOnly ? { topic } : routeEvent(topic, message)];
   });
 }
 

@@ -88,7 +88,7 @@ export class KernelMonitor {
     for (const socket of this.sockets.splice(0)) socket.close();
   }
 
-  private subscribe(protocol: number, groups: readonly number[], decode: (datagram: Uint8Array) => KernelEvent[]): void {
+  private subscribe(protocol: number, groups: readonly number[], decode: (datagram: Uint8Array, topicsOnly: boolean) => KernelEvent[]): void {
     const socket = MulticastSocket.open({
       namespace: this.options.namespace,
       protocol,
@@ -108,10 +108,10 @@ export class KernelMonitor {
   }
 
   /** One that is cut still says that something changed. */
-  private note(datagram: Uint8Array, decode: (datagram: Uint8Array) => KernelEvent[]): void {
+  private note(datagram: Uint8Array, decode: (datagram: Uint8Array, topicsOnly: boolean) => KernelEvent[]): void {
     const { concerns } = this.options;
     try {
-      for (const event of decode(datagram)) {
+      for (const event of decode(datagram, concerns === undefined)) {
         if (concerns === undefined || concerns(event)) this.topics.add(event.topic);
       }
     } catch {

@@ -116,6 +116,19 @@ export function dumps(): Record<string, string> {
   );
 }
 
+/** A counter tells of nothing when it moves: it is looked at until it has, for five seconds. */
+export async function soon(expectation: () => void): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      expectation();
+      return;
+    } catch (error) {
+      if (attempt === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
 export function told(changes: readonly Change[]): string[] {
   return changes.map(({ place, action, summary }) => `${place.replace(/^(task:.{4}).*/, '$1')}: ${action} ${summary}`);
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { cleanup } from '../../../src/kernel/cleanup.js';
 import type { Engine } from '../../../src/kernel/engine.js';
 import { TaskNamespaceError } from '../../../src/kernel/task-namespace.js';
-import { Bed, furnish, hasNft, host, ip, sh, taskNamespaces, told } from './bed.js';
+import { Bed, furnish, hasNft, host, ip, sh, soon, taskNamespaces, told } from './bed.js';
 
 let bed: Bed;
 let engine: Engine;
@@ -95,19 +95,20 @@ test('containers that others start and stop on the host cost no look at the kern
   const plan = bed.plan();
   await engine.apply(plan, await engine.difference(plan));
   const hints: string[] = [];
+  const hintsOfRules = (): number => hints.filter((hint) => hint.includes('rule')).length;
   const hintsOf = async (change: () => void): Promise<readonly string[]> => {
     hints.length = 0;
     change();
     // What the kernel tells of this comes after what it told of that.
     ip('-n', host, 'rule', 'add', 'pref', '31000', 'lookup', 'main');
-    for (let i = 0; i < 100 && !hints.some((hint) => hint.includes('rule')); i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    await soon(() => { expect(hintsOfRules()).toBe(1); });
     ip('-n', host, 'rule', 'delete', 'pref', '31000');
-    for (let i = 0; i < 100 && hints.filter((hint) => hint.includes('rule')).length < 2; i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    await soon(() => { expect(hintsOfRules()).toBe(2); });
     return [...new Set(hints.join(' ').match(/link|address|route|nftables/g))].sort();
   };
   engine.watch((what) => hints.push(what));
   // The kernel makes sure of our own devices' IPv6 addresses a second or two after they have come up.
-  for (let i = 0; i < 200 && sh(host, 'ip', '-6', 'address', 'show', 'tentative') !== ''; i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  await soon(() => { expect(sh(host, 'ip', '-6', 'address', 'show', 'tentative')).toBe(''); });
   await hintsOf(() => sh(host, 'iptables', '-N', 'DOCKER'));
   const container = (): void => {
     ip('-n', host, 'link', 'add', 'veth1a', 'type', 'veth', 'peer', 'name', 'veth1b');

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { cleanup } from '../../../src/kernel/cleanup.js';
 import { isRepair } from '../../../src/kernel/repair.js';
-import { ip, sh, told } from './bed.js';
+import { ip, sh, soon, told } from './bed.js';
 import { clientAddress, connectFrom, counted, serveIn, takeAway, threeOnOneWire, twoNodes, wire, type Node, type Program } from './three-nodes.js';
 
 // An emulated machine starts ten programs a second.
@@ -19,18 +19,6 @@ const keep = (program: Program): Program => {
 
 /** The identity of web's task on h1. */
 const onH1 = '10.0.0.5';
-/** A counter tells of nothing when it moves: it is looked at until it has, for five seconds. */
-async function soon(expectation: () => void): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      expectation();
-      return;
-    } catch (error) {
-      if (attempt === 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
 
 beforeAll(async () => {
   nodes = [h1, h2, h3] = await threeOnOneWire();
