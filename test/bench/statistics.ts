@@ -24,13 +24,16 @@ export function median(samples: readonly number[]): number {
   return (fromBelow + fromAbove) / 2;
 }
 
+export function mean(samples: readonly number[]): number {
+  return samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+}
+
 export function summarise(samples: readonly number[], valueOf: (samples: readonly number[]) => number = median): Summary {
   return { value: valueOf(samples), lowest: Math.min(...samples), highest: Math.max(...samples), count: samples.length };
 }
 
 /** Change of y for each 1 of x, by least squares; 0 where all x are the same. */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const meanX = mean(points.map(([x]) => x));
   const meanY = mean(points.map(([, y]) => y));
   const spread = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);

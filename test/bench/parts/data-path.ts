@@ -15,6 +15,7 @@ import { dockerSandbox, status, stopMesh } from '../../e2e/support/mesh.js';
 import { chunks, crowded, virtualServices, withoutJumpsTo } from '../crowd.js';
 import { sizesUpTo, summaries, type PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
+import { mean } from '../statistics.js';
 import { createService, dockerdPublishes, label, removeServices, runningTasks, type Side } from '../swarm.js';
 
 const taskNode = 'h1';
@@ -61,27 +62,47 @@ export async function* dataPath(context: PartContext): AsyncGenerator<readonly F
   }
 }
 
-async function measureRounds({ rounds, small, tell }: PartContext, nodes: readonly string[], sizes: readonly number[], crowd: Crowd): Promise<Rounds> {
+async function measureRounds(context: PartContext, nodes: readonly string[], sizes: readonly number[], crowd: Crowd): Promise<Rounds> {
+  const { rounds, tell } = context;
   const found = new Map(sizes.map((size) => [size, nodes.map((): Samples[] => [])]));
   for (let round = 1; round <= rounds; round += 1) {
     for (const size of round % 2 === 1 ? sizes : [...sizes].reverse()) {
-      const rules = await crowd.grow(size);
-      const turn = async (side: Side): Promise<Sample[]> => {
-        await restore(rules[side]);
-        const samples: Sample[] = [];
-        for (const node of nodes) samples.push(await once(`${addressOf(node)}:${measured[side].port}`, small ? 1 : 3));
-        tell(`data-path: ${size} ports by ${side}, round ${round} of ${rounds}: ${samples.map(({ connections }) => `${connections.toFixed(0)} connections/s`).join(', ')}`);
-        return samples;
-      };
-      const theirs = await turn('dockerd');
-      const ours = await turn('routemesh');
+      const both = await thereAndBack(context, nodes, await crowd.grow(size), round % 2 === 1 ? 'dockerd' : 'routemesh');
       found.get(size)?.forEach((own, way) => {
-        const [routemesh, dockerd] = [ours[way], theirs[way]];
-        if (routemesh !== undefined && dockerd !== undefined) own.push({ routemesh, dockerd });
+        const samples = { routemesh: meanOf(both.routemesh, way), dockerd: meanOf(both.dockerd, way) };
+        tell(`data-path: ${portsInWords(size)}, ${waysIn[way] ?? ''}, round ${round} of ${rounds}: ${samples.routemesh.connections.toFixed(0)} connections/s, by dockerd ${samples.dockerd.connections.toFixed(0)}`);
+        own.push(samples);
       });
     }
   }
   return found;
+}
+
+/**
+ * One side, the other twice, and the one again: what the machine does slower and slower, or quicker and quicker, meets
+ * both alike. For each side the samples of its turns, by way.
+ */
+async function thereAndBack({ small }: PartContext, nodes: readonly string[], rules: HostRules, first: Side): Promise<Record<Side, Sample[][]>> {
+  const there: Side[] = first === 'dockerd' ? ['dockerd', 'routemesh'] : ['routemesh', 'dockerd'];
+  const found: Record<Side, Sample[][]> = { routemesh: [], dockerd: [] };
+  for (const side of small ? there : [...there, ...[...there].reverse()]) {
+    await restore(rules[side]);
+    const samples: Sample[] = [];
+    for (const node of nodes) samples.push(await once(`${addressOf(node)}:${measured[side].port}`, small ? 1 : 2));
+    found[side].push(samples);
+  }
+  return found;
+}
+
+function meanOf(turns: readonly (readonly Sample[])[], way: number): Sample {
+  const samples = turns.flatMap((turn) => turn[way] ?? []);
+  const of = (value: (sample: Sample) => number): number => mean(samples.map(value));
+  return {
+    connections: of(({ connections }) => connections),
+    firstByte: { p50: of(({ firstByte }) => firstByte.p50), p99: of(({ firstByte }) => firstByte.p99) },
+    megabytes: of(({ megabytes }) => megabytes),
+    datagrams: of(({ datagrams }) => datagrams),
+  };
 }
 
 const waysIn = ['through the task’s own node', 'through another node'];
