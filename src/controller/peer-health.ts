@@ -36,7 +36,7 @@ const longDead = 10;
 const patienceWithNew = 4;
 
 export class PeerHealth {
-  private state: PeerState = 'unknown';
+  private current: PeerState = 'unknown';
   private lastAnswer: number | null = null;
   private roundTrip: number | null = null;
   /** The last moment that counts in its favour: an answer, its arrival, or one that we could not ask at. */
@@ -64,8 +64,8 @@ export class PeerHealth {
     this.lastAnswer = now;
     this.benefit = Math.max(this.benefit, now);
     if (isMeasured) this.roundTrip = now - askedAt;
-    if (this.state === 'unknown') this.state = 'alive';
-    else if (this.state === 'dead' && this.answersInRow >= answersToReturn && now - (this.answersSince ?? now) >= this.penance()) this.state = 'alive';
+    if (this.current === 'unknown') this.current = 'alive';
+    else if (this.current === 'dead' && this.answersInRow >= answersToReturn && now - (this.answersSince ?? now) >= this.penance()) this.current = 'alive';
   }
 
   /** We could not ask, or not look, for so many milliseconds: that is not held against it. */
@@ -75,26 +75,30 @@ export class PeerHealth {
 
   /** Judges it; call it at least five times in each timeout. */
   judge(now: number): PeerState {
-    const patience = this.options.timeoutMilliseconds * (this.state === 'unknown' ? patienceWithNew : judgedAt);
+    const patience = this.options.timeoutMilliseconds * (this.current === 'unknown' ? patienceWithNew : judgedAt);
     if (now - this.benefit > patience) {
-      if (this.state !== 'dead') this.die(now);
+      if (this.current !== 'dead') this.die(now);
       this.answersInRow = 0;
     }
-    return this.state;
+    return this.current;
+  }
+
+  get state(): PeerState {
+    return this.current;
   }
 
   verdict(now: number): PeerVerdict {
-    return { state: this.state, silentMilliseconds: this.lastAnswer === null ? null : now - this.lastAnswer, roundTripMilliseconds: this.roundTrip };
+    return { state: this.current, silentMilliseconds: this.lastAnswer === null ? null : now - this.lastAnswer, roundTripMilliseconds: this.roundTrip };
   }
 
   isLongDead(now: number): boolean {
-    return this.state === 'dead' && now - (this.lastAnswer ?? this.since) > longDead * this.options.timeoutMilliseconds;
+    return this.current === 'dead' && now - (this.lastAnswer ?? this.since) > longDead * this.options.timeoutMilliseconds;
   }
 
   private die(now: number): void {
     this.deaths = now - this.lastDeath <= flapWindow ? this.deaths + 1 : 1;
     this.lastDeath = now;
-    this.state = 'dead';
+    this.current = 'dead';
   }
 
   private penance(): number {

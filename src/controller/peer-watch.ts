@@ -2,9 +2,11 @@
  * Asks every peer on the way that traffic takes, several times within the timeout, and tells when one dies or is back.
  * The answer is the peer's kernel's: its controller may be down.
  *
- * To wake for each answer of each peer is most of what an idle controller costs. So, while all are alive, one round in
- * five is listened to, which tells how long an answer takes; the answers of the others are picked up with the next round.
- * One that has been dead for a while is asked in one round of five, until it answers.
+ * To ask each peer and to wake for its answer is most of what an idle controller costs. So
+ * - who has answered is asked in every other round only; who has not, twice as often as a round, until it does or is dead;
+ * - while all are alive, one round in six is listened to, which tells how long an answer takes; the answers of the others
+ *   are picked up with the next round;
+ * - who has been dead for a while is asked in one round of five, until it answers.
  */
 import { performance } from 'node:perf_hooks';
 import type { Condition } from '../cluster/condition.js';
@@ -41,6 +43,12 @@ interface Watched {
   readonly health: PeerHealth;
   sent: number;
   lost: number;
+  /** Questions since its last answer. */
+  unanswered: number;
+  /** It was not asked in the last round. */
+  rested: boolean;
+  /** As `onChange` was last told. */
+  toldDead: boolean;
 }
 
 interface Question {
@@ -48,8 +56,10 @@ interface Question {
   readonly watched: Watched;
 }
 
-/** Questions in each timeout. */
-const questions = 5;
+/** Rounds in each timeout. */
+const roundsPerTimeout = 5;
+/** One round of so many is listened to; even, as every other one is asked in. */
+const roundsPerMeasure = 6;
 /** A question that so many timeouts have not answered is lost. */
 const patience = 10;
 
@@ -63,26 +73,32 @@ export class PeerWatch {
   private sequence = 0;
   private rounds = 0;
   private listens = true;
-  private toldDead: ReadonlySet<string> = new Set();
   /** All answers that there were by then have been read. */
   private lastTick: number;
+  /** Milliseconds from then to the next. */
+  private planned: number;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: PeerWatchOptions) {
-    this.interval = options.timeoutMilliseconds / questions;
+    this.interval = this.planned = options.timeoutMilliseconds / roundsPerTimeout;
     this.now = options.now ?? (() => performance.now());
     this.lastTick = this.now();
   }
 
   start(): void {
     this.lastTick = this.now();
-    this.timer = setInterval(() => { this.tick(); }, this.interval);
-    this.timer.unref();
+    this.schedule();
   }
 
   close(): void {
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
     this.options.probe.close();
+  }
+
+  /** Milliseconds from a round to the next: soon where an answer is missing, so that no few lost packets make a peer dead. */
+  pause(): number {
+    const isMissed = [...this.watched.values()].some(({ health, unanswered }) => unanswered > 1 && health.state === 'alive');
+    return isMissed ? this.interval / 2 : this.interval;
   }
 
   /** The peers as they are cabled now, and this node's own router address. */
@@ -94,13 +110,18 @@ export class PeerWatch {
       const watched = this.watched.get(peer.id);
       // Under another address it is another machine, for all that we know.
       if (watched?.peer.router === peer.router) watched.peer = peer;
-      else this.watched.set(peer.id, { peer, health: new PeerHealth({ timeoutMilliseconds: this.options.timeoutMilliseconds }, this.now()), sent: 0, lost: 0 });
+      else this.watched.set(peer.id, this.watchAnew(peer, watched?.toldDead ?? false));
     }
+  }
+
+  private watchAnew(peer: Peer, toldDead: boolean): Watched {
+    const health = new PeerHealth({ timeoutMilliseconds: this.options.timeoutMilliseconds }, this.now());
+    return { peer, health, sent: 0, lost: 0, unanswered: 0, rested: false, toldDead };
   }
 
   /** Ids of peers that don't answer. */
   dead(): ReadonlySet<string> {
-    return new Set([...this.watched].filter(([, { health }]) => health.verdict(this.now()).state === 'dead').map(([id]) => id));
+    return new Set([...this.watched].filter(([, { health }]) => health.state === 'dead').map(([id]) => id));
   }
 
   reports(): PeerReport[] {
@@ -124,10 +145,11 @@ export class PeerWatch {
     }));
   }
 
-  /** One round of questions, and the verdict on the last ones. Public for tests; the timer calls it. */
+  /** One round of questions, and the verdict on the last ones. Public for tests; the timer calls it, `pause` after the last. */
   tick(): void {
     const now = this.now();
-    const late = now - this.lastTick - this.interval;
+    const expected = this.planned;
+    const late = now - this.lastTick - expected;
     // Held up ourselves: the time is nobody's fault.
     const isLate = late > this.interval / 2;
     this.pickUp();
@@ -135,10 +157,19 @@ export class PeerWatch {
     this.listen(now);
     const couldAsk = this.ask(now);
     for (const { health } of this.watched.values()) {
-      if (isLate || !couldAsk) health.excuse(now, isLate ? late + this.interval : this.interval);
+      if (isLate || !couldAsk) health.excuse(now, isLate ? late + expected : expected);
       health.judge(now);
     }
+    this.planned = this.pause();
     this.tell();
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => {
+      this.tick();
+      this.schedule();
+    }, this.planned);
+    this.timer.unref();
   }
 
   /** What has come since the last time; none of it says when. */
@@ -149,7 +180,7 @@ export class PeerWatch {
 
   private listen(now: number): void {
     this.rounds += 1;
-    this.listens = this.rounds % questions === 0 || [...this.watched.values()].some(({ health }) => health.verdict(now).state !== 'alive' && !health.isLongDead(now));
+    this.listens = this.rounds % roundsPerMeasure === 0 || [...this.watched.values()].some(({ health }) => health.state !== 'alive' && !health.isLongDead(now));
     this.options.probe.listen(this.listens);
   }
 
@@ -157,23 +188,35 @@ export class PeerWatch {
   private ask(now: number): boolean {
     if (this.router === null || this.watched.size === 0) return true;
     this.giveUp(now);
-    // Those that are long dead have a round each, so that none asks for all of them.
-    const due = [...this.watched.values()].filter(({ health }, index) => index % questions === this.rounds % questions || !health.isLongDead(now));
+    const due = [...this.watched.values()].filter((watched, index) => this.isDue(watched, index, now));
     const asking = due.map((watched) => {
       this.sequence = (this.sequence + 1) & 0xffff;
       return { watched, destination: watched.peer.router, sequence: this.sequence };
     });
-    for (const { watched, destination, sequence } of asking) this.asked.set(questionKey(destination, sequence), { at: now, watched });
+    if (asking.length === 0) return true;
+    for (const { watched, destination, sequence } of asking) {
+      watched.unanswered += 1;
+      this.asked.set(questionKey(destination, sequence), { at: now, watched });
+    }
     const refused = this.send(this.router, asking);
     asking.forEach(({ watched, destination, sequence }, index) => {
       const error = refused[index];
       if (error === null) watched.sent += 1;
       else {
         this.asked.delete(questionKey(destination, sequence));
+        // Asked again in the next round, and no sooner: that it is not answered is our own fault.
+        watched.unanswered = 1;
         this.options.logger.debug('A peer could not be asked whether it is there', { peer: watched.peer.name, error });
       }
     });
-    return asking.length === 0 || refused.includes(null);
+    return refused.includes(null);
+  }
+
+  private isDue(watched: Watched, index: number, now: number): boolean {
+    // Those that are long dead have a round each, so that none asks for all of them.
+    if (watched.health.isLongDead(now)) return index % roundsPerTimeout === this.rounds % roundsPerTimeout;
+    watched.rested = !watched.rested && watched.health.state === 'alive' && watched.unanswered === 0 && !this.listens;
+    return !watched.rested;
   }
 
   private send(router: string, questions: readonly PeerQuestion[]): readonly (Error | null)[] {
@@ -200,21 +243,26 @@ export class PeerWatch {
     this.asked.delete(question);
     // What was picked up came after the time before: later than that it need not have been.
     const at = this.listens ? this.now() : Math.max(askedAt, this.lastTick);
-    for (const { peer, health } of this.watched.values()) if (peer.router === source) health.answered(at, askedAt, this.listens);
+    for (const watched of this.watched.values()) {
+      if (watched.peer.router !== source) continue;
+      watched.unanswered = 0;
+      watched.health.answered(at, askedAt, this.listens);
+    }
     this.tell();
   }
 
   private tell(): void {
-    const [before, dead] = [this.toldDead, this.dead()];
-    this.toldDead = dead;
-    for (const [id, { peer, health }] of this.watched) {
-      if (dead.has(id) === before.has(id)) continue;
+    for (const watched of this.watched.values()) {
+      const { peer: { name, address }, health } = watched;
+      const isDead = health.state === 'dead';
+      if (isDead === watched.toldDead) continue;
+      watched.toldDead = isDead;
       const { silentMilliseconds } = health.verdict(this.now());
-      const object = { kind: 'node', name: peer.name } as const;
-      const details = { address: peer.address, silentMilliseconds: silentMilliseconds === null ? null : Math.round(silentMilliseconds) };
-      if (dead.has(id)) this.options.events.warning('PeerUnreachable', object, `${peer.address} does not answer over the fabric; its tasks get no new connections from here until it does`, details);
-      else this.options.events.normal('PeerReturned', object, `${peer.address} answers over the fabric again`, details);
-      this.options.onChange(`${peer.name} ${dead.has(id) ? 'does not answer' : 'answers again'}`);
+      const object = { kind: 'node', name } as const;
+      const details = { address, silentMilliseconds: silentMilliseconds === null ? null : Math.round(silentMilliseconds) };
+      if (isDead) this.options.events.warning('PeerUnreachable', object, `${address} does not answer over the fabric; its tasks get no new connections from here until it does`, details);
+      else this.options.events.normal('PeerReturned', object, `${address} answers over the fabric again`, details);
+      this.options.onChange(`${name} ${isDead ? 'does not answer' : 'answers again'}`);
     }
   }
 }
