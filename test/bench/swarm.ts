@@ -23,6 +23,8 @@ export interface ServiceRequest {
 /** The overlay network whose addresses are the identities of what routemesh publishes. */
 const overlay = 'bench';
 
+const publishKey = 'routemesh.publish';
+
 /** Where a side's real servers are, and on which network a task has the address by which they know it. */
 export const sides: Readonly<Record<Side, { readonly sandbox: string; readonly network: string }>> = {
   routemesh: { sandbox: meshSandbox, network: overlay },
@@ -32,10 +34,17 @@ export const sides: Readonly<Record<Side, { readonly sandbox: string; readonly n
 /** `ours` is published by a label alone, dockerd has no part in it; `theirs` by dockerd alone. `both` by dockerd's publishing, which both serve. */
 function publishing(side: Side | 'both', ports: readonly PortMapping[]): { Labels: Record<string, string>; Networks?: { Target: string }[]; EndpointSpec?: unknown } {
   if (side === 'routemesh') {
-    return { Labels: { 'routemesh.publish': publishLabel(ports) }, Networks: [{ Target: overlay }] };
+    return { Labels: ports.length === 0 ? {} : { [publishKey]: publishLabel(ports) }, Networks: [{ Target: overlay }] };
   }
   const Ports = ports.map(({ published, target, protocol = 'tcp' }) => ({ Protocol: protocol, PublishedPort: published, TargetPort: target, PublishMode: 'ingress' }));
   return { Labels: side === 'dockerd' ? { 'routemesh.enabled': 'false' } : {}, EndpointSpec: { Ports } };
+}
+
+/** Of a service that runs. Gives when Docker's answer had come, in microseconds. */
+export async function publishPorts(side: Side, name: string, ports: readonly PortMapping[]): Promise<number> {
+  const { Labels, EndpointSpec } = publishing(side, ports);
+  const { answeredAt } = await update(name, (spec) => ({ Labels: { ...spec.Labels, ...Labels }, ...(EndpointSpec === undefined ? {} : { EndpointSpec }) }));
+  return answeredAt;
 }
 
 /** Creates it, and gives when Docker's answer had come, in microseconds. */
@@ -74,9 +83,9 @@ export async function label(name: string, key: string, value: string): Promise<v
   await update(name, ({ Labels }) => ({ Labels: { ...Labels, [key]: value } }));
 }
 
-async function update(name: string, change: (spec: ServiceDetails['Spec']) => Partial<ServiceDetails['Spec']>): Promise<void> {
+async function update(name: string, change: (spec: ServiceDetails['Spec']) => Partial<ServiceDetails['Spec']> & { readonly EndpointSpec?: unknown }): Promise<{ readonly answeredAt: number }> {
   const { Version, Spec } = await askDocker<ServiceDetails>('h1', `/services/${name}`);
-  await post(`/services/${name}/update?version=${Version.Index}`, { ...Spec, ...change(Spec) });
+  return await post(`/services/${name}/update?version=${Version.Index}`, { ...Spec, ...change(Spec) });
 }
 
 export interface BenchTask {
