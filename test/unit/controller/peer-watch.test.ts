@@ -114,6 +114,14 @@ describe('peers', () => {
     expect(changes).toEqual([]);
   });
 
+  it('one that falls silent is told on a machine that is late for every round, too', () => {
+    const { silent, changes, pass } = network();
+    pass(2_400);
+    silent.add('100.104.56.13');
+    pass(1_200, 290);
+    expect(changes).toEqual(['h3 does not answer']);
+  });
+
   it('all silent: this node is the one cut off, and says so once', () => {
     const { watch, silent, pass } = network();
     pass(2_000);
