@@ -45,8 +45,8 @@ interface Watched {
   lost: number;
   /** Questions since its last answer. */
   unanswered: number;
-  /** It was not asked in the last round. */
-  rested: boolean;
+  /** The round that it was last asked in. */
+  askedIn: number;
   /** As `onChange` was last told. */
   toldDead: boolean;
 }
@@ -75,12 +75,10 @@ export class PeerWatch {
   private listens = true;
   /** All answers that there were by then have been read. */
   private lastTick: number;
-  /** Milliseconds from then to the next. */
-  private planned: number;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: PeerWatchOptions) {
-    this.interval = this.planned = options.timeoutMilliseconds / roundsPerTimeout;
+    this.interval = options.timeoutMilliseconds / roundsPerTimeout;
     this.now = options.now ?? (() => performance.now());
     this.lastTick = this.now();
   }
@@ -116,7 +114,7 @@ export class PeerWatch {
 
   private watchAnew(peer: Peer, toldDead: boolean): Watched {
     const health = new PeerHealth({ timeoutMilliseconds: this.options.timeoutMilliseconds }, this.now());
-    return { peer, health, sent: 0, lost: 0, unanswered: 0, rested: false, toldDead };
+    return { peer, health, sent: 0, lost: 0, unanswered: 0, askedIn: -Infinity, toldDead };
   }
 
   /** Ids of peers that don't answer. */
@@ -148,7 +146,7 @@ export class PeerWatch {
   /** One round of questions, and the verdict on the last ones. Public for tests; the timer calls it, `pause` after the last. */
   tick(): void {
     const now = this.now();
-    const [elapsed, expected] = [now - this.lastTick, this.planned];
+    const elapsed = now - this.lastTick;
     // Held up ourselves: the time is nobody's fault. Whole rounds are the measure: a busy machine is late for half ones.
     const isLate = elapsed > this.interval * 1.5;
     this.pickUp();
@@ -156,10 +154,9 @@ export class PeerWatch {
     this.listen(now);
     const couldAsk = this.ask(now);
     for (const { health } of this.watched.values()) {
-      if (isLate || !couldAsk) health.excuse(now, isLate ? elapsed : expected);
+      if (isLate || !couldAsk) health.excuse(now, elapsed);
       health.judge(now);
     }
-    this.planned = this.pause();
     this.tell();
   }
 
@@ -167,7 +164,7 @@ export class PeerWatch {
     this.timer = setTimeout(() => {
       this.tick();
       this.schedule();
-    }, this.planned);
+    }, this.pause());
     this.timer.unref();
   }
 
@@ -195,6 +192,7 @@ export class PeerWatch {
     if (asking.length === 0) return true;
     for (const { watched, destination, sequence } of asking) {
       watched.unanswered += 1;
+      watched.askedIn = this.rounds;
       this.asked.set(questionKey(destination, sequence), { at: now, watched });
     }
     const refused = this.send(this.router, asking);
@@ -214,8 +212,7 @@ export class PeerWatch {
   private isDue(watched: Watched, index: number, now: number): boolean {
     // Those that are long dead have a round each, so that none asks for all of them.
     if (watched.health.isLongDead(now)) return index % roundsPerTimeout === this.rounds % roundsPerTimeout;
-    watched.rested = !watched.rested && watched.health.state === 'alive' && watched.unanswered === 0 && !this.listens;
-    return !watched.rested;
+    return watched.askedIn < this.rounds - 1 || watched.health.state !== 'alive' || watched.unanswered > 0 || this.listens;
   }
 
   private send(router: string, questions: readonly PeerQuestion[]): readonly (Error | null)[] {

@@ -23,8 +23,6 @@ export interface ServiceRequest {
 /** The overlay network whose addresses are the identities of what routemesh publishes. */
 const overlay = 'bench';
 
-const publishKey = 'routemesh.publish';
-
 /** Where a side's real servers are, and on which network a task has the address by which they know it. */
 export const sides: Readonly<Record<Side, { readonly sandbox: string; readonly network: string }>> = {
   routemesh: { sandbox: meshSandbox, network: overlay },
@@ -34,7 +32,7 @@ export const sides: Readonly<Record<Side, { readonly sandbox: string; readonly n
 /** `ours` is published by a label alone, dockerd has no part in it; `theirs` by dockerd alone. `both` by dockerd's publishing, which both serve. */
 function publishing(side: Side | 'both', ports: readonly PortMapping[]): { Labels: Record<string, string>; Networks?: { Target: string }[]; EndpointSpec?: unknown } {
   if (side === 'routemesh') {
-    return { Labels: ports.length === 0 ? {} : { [publishKey]: publishLabel(ports) }, Networks: [{ Target: overlay }] };
+    return { Labels: ports.length === 0 ? {} : { 'routemesh.publish': publishLabel(ports) }, Networks: [{ Target: overlay }] };
   }
   const Ports = ports.map(({ published, target, protocol = 'tcp' }) => ({ Protocol: protocol, PublishedPort: published, TargetPort: target, PublishMode: 'ingress' }));
   return { Labels: side === 'dockerd' ? { 'routemesh.enabled': 'false' } : {}, EndpointSpec: { Ports } };

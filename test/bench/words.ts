@@ -21,6 +21,11 @@ export function ratio(value: number | null): string {
   return value === null ? '' : `${number(value)}×`;
 }
 
+/** `1 port`, `5,000 ports`. */
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 export function duration(seconds: number): string {
   return seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }

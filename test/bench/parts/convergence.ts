@@ -13,6 +13,7 @@ import { figure, type Figure } from '../report.js';
 import { percentile } from '../statistics.js';
 import { createService, dockerdPublishes, removeServices, runningTasks, scale, sides, tasksOf, type BenchTask, type Side } from '../swarm.js';
 import { alternate } from '../turns.js';
+import { counted } from '../words.js';
 
 const events = ['started', 'killed', 'scaled down'] as const;
 type Happening = (typeof events)[number];
@@ -53,12 +54,12 @@ async function withServices({ nodes, rounds, small, tell }: PartContext, service
 
     const delays = await alternate(rounds, async (side, round) => {
       const found = await once(nodes, side, small ? 2 : 4);
-      tell(`convergence: ${services} services, ${side}, round ${round} of ${rounds}: ${events.map((event) => `${event} ${found[event].map((delay) => delay.toFixed(0)).join(', ')} ms`).join('; ')}`);
+      tell(`convergence: ${counted(services, 'service')}, ${side}, round ${round} of ${rounds}: ${events.map((event) => `${event} ${found[event].map((delay) => delay.toFixed(0)).join(', ')} ms`).join('; ')}`);
       return found;
     });
     return events.flatMap((event) => {
       const all = { routemesh: delays.routemesh.flatMap((found) => found[event]), dockerd: delays.dockerd.flatMap((found) => found[event]) };
-      const described = { group: services === 1 ? '1 service' : `${services} services`, unit: 'ms', better: 'lower', at: { services } } as const;
+      const described = { group: counted(services, 'service'), unit: 'ms', better: 'lower', at: { services } } as const;
       return ([['p50', 0.5], ['p99', 0.99]] as const).map(([word, fraction]) =>
         figure({ ...described, what: `${whatOf[event]}, ${word}` }, ...summaries(all, (delay) => delay, (samples) => percentile(samples, fraction))),
       );

@@ -17,6 +17,7 @@ import { sizesUpTo, summaries, type PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
 import { mean } from '../statistics.js';
 import { createService, dockerdPublishes, label, removeServices, runningTasks, type Side } from '../swarm.js';
+import { counted } from '../words.js';
 
 const taskNode = 'h1';
 const measured: Readonly<Record<Side, { readonly name: string; readonly port: number }>> = {
@@ -70,7 +71,7 @@ async function measureRounds(context: PartContext, nodes: readonly string[], siz
       const both = await thereAndBack(context, nodes, await crowd.grow(size), round % 2 === 1 ? 'dockerd' : 'routemesh');
       found.get(size)?.forEach((own, way) => {
         const samples = { routemesh: meanOf(both.routemesh, way), dockerd: meanOf(both.dockerd, way) };
-        tell(`data-path: ${portsInWords(size)}, ${waysIn[way] ?? ''}, round ${round} of ${rounds}: ${samples.routemesh.connections.toFixed(0)} connections/s, by dockerd ${samples.dockerd.connections.toFixed(0)}`);
+        tell(`data-path: ${counted(size, 'port')}, ${waysIn[way] ?? ''}, round ${round} of ${rounds}: ${samples.routemesh.connections.toFixed(0)} connections/s, by dockerd ${samples.dockerd.connections.toFixed(0)}`);
         own.push(samples);
       });
     }
@@ -116,7 +117,7 @@ function figuresOf(rounds: Rounds): Figure[] {
 }
 
 function figuresOfWay(samples: readonly Samples[], ports: number, way: number): Figure[] {
-  const group = `${portsInWords(ports)}, ${waysIn[way] ?? ''}`;
+  const group = `${counted(ports, 'port')}, ${waysIn[way] ?? ''}`;
   const described = { group, at: { ports, way } };
   const sides = { routemesh: samples.map(({ routemesh }) => routemesh), dockerd: samples.map(({ dockerd }) => dockerd) };
   return [
@@ -135,13 +136,9 @@ function keptFigure(few: readonly Samples[], many: readonly Samples[], fewest: n
     return before === undefined ? [] : [(100 * sample[side].connections) / before];
   });
   return figure(
-    { group: `Of what there is with ${portsInWords(fewest)}, left with ${portsInWords(most)}`, what: `new connections, ${where}`, unit: '%', better: 'higher' },
+    { group: `Of what there is with ${counted(fewest, 'port')}, left with ${counted(most, 'port')}`, what: `new connections, ${where}`, unit: '%', better: 'higher' },
     ...summaries({ routemesh: kept('routemesh'), dockerd: kept('dockerd') }, (percent) => percent),
   );
-}
-
-function portsInWords(ports: number): string {
-  return `${ports.toLocaleString('en')} ${ports === 1 ? 'port' : 'ports'}`;
 }
 
 interface LoadReport {

@@ -11,6 +11,7 @@ import { figure, type Figure } from '../report.js';
 import type { PortMapping } from '../publish-label.js';
 import { createService, dockerdPublishes, publishPorts, removeServices, runningTasks, type Side } from '../swarm.js';
 import { alternate } from '../turns.js';
+import { counted } from '../words.js';
 
 const service = 'bench-publish';
 const firstPort = 8000;
@@ -41,10 +42,10 @@ async function ofNew({ nodes, rounds, tell }: PartContext, count: number): Promi
   const turns = turnsOf(count, rounds);
   const times = await alternate(turns, async (side, round) => {
     const sample = await publishedAnew(nodes, side, count);
-    tell(`publish: ${inWords(count)} by ${side}, round ${round} of ${turns}: ${seconds(sample.answered, sample.served).toFixed(2)} s, ${seconds(sample.answered, sample.running).toFixed(2)} s of it until the task runs`);
+    tell(`publish: ${counted(count, 'port')} by ${side}, round ${round} of ${turns}: ${seconds(sample.answered, sample.served).toFixed(2)} s, ${seconds(sample.answered, sample.running).toFixed(2)} s of it until the task runs`);
     return sample;
   });
-  const described = { group: inWords(count), unit: 's', better: 'lower', at: { ports: count } } as const;
+  const described = { group: counted(count, 'port'), unit: 's', better: 'lower', at: { ports: count } } as const;
   return [
     figure({ ...described, what: 'every port answers on every node' }, ...summaries(times, ({ answered, served }) => seconds(answered, served))),
     figure({ ...described, what: '… of it until the task runs' }, ...summaries(times, ({ answered, running }) => seconds(answered, running))),
@@ -56,11 +57,11 @@ async function ofRunning({ nodes, rounds, tell }: PartContext, count: number): P
   const turns = turnsOf(count, rounds);
   const times = await alternate(turns, async (side, round) => {
     const sample = await publishedLater(nodes, side, count);
-    tell(`publish: ${inWords(count)} of a service that runs by ${side}, round ${round} of ${turns}: ${seconds(sample.answered, sample.served).toFixed(2)} s`);
+    tell(`publish: ${counted(count, 'port')} of a service that runs by ${side}, round ${round} of ${turns}: ${seconds(sample.answered, sample.served).toFixed(2)} s`);
     return sample;
   });
   return [figure(
-    { group: `${inWords(count)} of a service that runs already`, what: 'every port answers on every node', unit: 's', better: 'lower' },
+    { group: `${counted(count, 'port')} of a service that runs already`, what: 'every port answers on every node', unit: 's', better: 'lower' },
     ...summaries(times, ({ answered, served }) => seconds(answered, served)),
   )];
 }
@@ -104,7 +105,7 @@ async function untilServed(nodes: readonly string[], side: Side, count: number, 
     const answered = await publishNow();
     const { stdout, stderr } = await probe.output;
     const report = JSON.parse(stdout || '{}') as Partial<ProbeReport>;
-    if (report.missing !== 0 || report.last_us === undefined) throw new Error(`${side} published ${inWords(count)}, and ${report.missing ?? 'all'} never answered: ${stderr}`);
+    if (report.missing !== 0 || report.last_us === undefined) throw new Error(`${side} published ${counted(count, 'port')}, and ${report.missing ?? 'all'} never answered: ${stderr}`);
     return { answered, served: report.last_us };
   } finally {
     probe.stop();
@@ -113,10 +114,6 @@ async function untilServed(nodes: readonly string[], side: Side, count: number, 
 
 function portsOf(count: number): PortMapping[] {
   return Array.from({ length: count }, (_, index) => ({ published: firstPort + index, target: 80 }));
-}
-
-function inWords(ports: number): string {
-  return ports === 1 ? '1 port' : `${ports} ports`;
 }
 
 function seconds(from: number, to: number): number {
