@@ -1,5 +1,5 @@
 /** The controller of a node of the lab, looked at from outside. */
-import { eventually, shell } from '../e2e/support/lab.js';
+import { eventually, on, shell } from '../e2e/support/lab.js';
 import { microseconds } from './ipvs-events.js';
 import { parseProcess, processFacts, type ProcessFacts } from './processes.js';
 
@@ -7,6 +7,12 @@ const log = '/var/log/routemesh.log';
 
 export async function factsOf(node: string): Promise<ProcessFacts> {
   return parseProcess(await shell(node, processFacts('$(cat /run/lab/mesh.pid)')));
+}
+
+/** By its own metrics; what is dead and not yet swept away is counted. */
+export async function usedHeapMiB(node: string): Promise<number> {
+  const metrics = await on(node)('/run/lab/bin/ask', '--timeout', '20', '--socket', '/run/routemesh/control.sock', '/metrics');
+  return Number(/^nodejs_heap_used_bytes (\S+)$/m.exec(metrics)?.[1]) / 2 ** 20;
 }
 
 /** How much its log says now: to look only at what comes after. */

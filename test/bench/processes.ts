@@ -14,6 +14,8 @@ export interface ProcessFacts {
   readonly childrenFaults: number;
   readonly residentMiB: number;
   readonly mostResidentMiB: number;
+  /** Of what is resident, what no file backs: pages of files come and go as the machine likes, these only if the program lets them. */
+  readonly anonymousMiB: number;
   readonly openFiles: number;
   /** Times that one of its threads went to sleep by itself: each is followed by a wake-up. */
   readonly voluntarySwitches: number;
@@ -21,7 +23,7 @@ export interface ProcessFacts {
 
 /** A line of shell that prints a process's facts for `parseProcess`. */
 export function processFacts(pid: string): string {
-  return `cat /proc/${pid}/stat; grep -e ^VmRSS -e ^VmHWM /proc/${pid}/status; echo files $(ls /proc/${pid}/fd | wc -l); cat /proc/${pid}/task/*/status | grep ^voluntary_ctxt_switches`;
+  return `cat /proc/${pid}/stat; grep -e ^VmRSS -e ^VmHWM -e ^RssAnon /proc/${pid}/status; echo files $(ls /proc/${pid}/fd | wc -l); cat /proc/${pid}/task/*/status | grep ^voluntary_ctxt_switches`;
 }
 
 /** CLK_TCK is 100 on every Linux that people run (sysconf(_SC_CLK_TCK)). */
@@ -38,6 +40,7 @@ export function parseProcess(output: string): ProcessFacts {
     childrenFaults: field(11),
     residentMiB: first('VmRSS') / 1024,
     mostResidentMiB: first('VmHWM') / 1024,
+    anonymousMiB: first('RssAnon') / 1024,
     openFiles: first('files'),
     voluntarySwitches: lines.filter((line) => line.startsWith('voluntary')).reduce((sum, line) => sum + Number(/\d+/.exec(line)?.[0]), 0),
   };

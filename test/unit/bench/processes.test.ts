@@ -4,6 +4,7 @@ import { cpuBetween, parseProcess } from '../../bench/processes.js';
 const output = (user: number, children: number) => `4711 (node (run) x) S 1 4711 4711 0 -1 4194560 9000 ${children} 0 0 ${user} 50 7 3 20 0 11 0 12345 1 2
 VmHWM:\t  102400 kB
 VmRSS:\t   51200 kB
+RssAnon:\t   20480 kB
 files 23
 voluntary_ctxt_switches:\t100
 voluntary_ctxt_switches:\t11
@@ -16,6 +17,7 @@ describe("a process's facts", () => {
       childrenFaults: 800,
       residentMiB: 50,
       mostResidentMiB: 100,
+      anonymousMiB: 20,
       openFiles: 23,
       voluntarySwitches: 111,
     });
