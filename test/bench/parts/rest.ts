@@ -15,6 +15,7 @@ import { slope, summarise } from '../statistics.js';
 import { createService, removeServices, runningTasks, scale, type Side } from '../swarm.js';
 
 const restful = 'bench-rest';
+const warmUpMilliseconds = 300_000;
 
 /** What a program takes more or less of from one moment to the next: whether it grows is told by all samples together. */
 const amounts = {
@@ -41,13 +42,13 @@ interface Sample {
 }
 
 export async function* rest(context: PartContext): AsyncGenerator<readonly Figure[]> {
-  const { nodes, small, tell } = context;
+  const { nodes, tell } = context;
   await createService('both', { name: restful, ports: [{ published: 8080, target: 80 }], replicas: nodes.length });
   try {
     await runningTasks('dockerd', restful, nodes.length);
     for (const node of nodes) await served({ 'tcp/8080': nodes.length }, node);
-    const idle = await idleFigures(context, small ? 5 : 60);
-    tell(`rest: ${idle.filter(({ unit }) => unit === '%').map(({ routemesh }) => `${routemesh.value.toFixed(2)} % of a core`).join(', ')}`);
+    const idle = await idleFigures(context);
+    tell(`rest: ${idle.filter(({ what }) => what === 'CPU of one core').map(({ routemesh }) => `${routemesh.value.toFixed(2)} % of a core`).join(', ')}`);
     yield idle;
     yield await churn(context);
   } finally {
@@ -55,32 +56,52 @@ export async function* rest(context: PartContext): AsyncGenerator<readonly Figur
   }
 }
 
-async function idleFigures({ nodes, rounds }: PartContext, seconds: number): Promise<Figure[]> {
+interface IdleMinute {
+  readonly percent: number;
+  readonly wakeUps: number;
+  readonly residentMiB: number;
+}
+
+/**
+ * The first quiet minute is told apart: for some minutes after a start V8 still compiles what has turned out to be run often,
+ * in threads of its own.
+ */
+async function idleFigures({ nodes, rounds, small }: PartContext): Promise<Figure[]> {
+  const seconds = small ? 5 : 60;
   await quiet(nodes);
+  const first = await idleFor(seconds, nodes);
   const slowness = await slownessOfLab(seconds);
-  const samples = new Map<string, { percent: number; wakeUps: number; residentMiB: number }[]>(nodes.map((node) => [node, []]));
-  for (let round = 1; round <= rounds; round += 1) {
-    const before = await Promise.all(nodes.map(factsOf));
-    await pause(seconds * 1000);
-    const after = await Promise.all(nodes.map(factsOf));
-    for (const [index, node] of nodes.entries()) {
-      const [from, to] = [before[index], after[index]];
-      if (from === undefined || to === undefined) continue;
-      samples.get(node)?.push({
-        percent: (100 * cpuBetween(from, to).total) / seconds,
-        wakeUps: (to.voluntarySwitches - from.voluntarySwitches) / seconds,
-        residentMiB: to.residentMiB,
-      });
-    }
-  }
-  return [...samples].flatMap(([node, found], index) => {
+  await pause(small ? 0 : warmUpMilliseconds);
+  const later: IdleMinute[][] = [];
+  while (later.length < rounds) later.push(await idleFor(seconds, nodes));
+  return nodes.flatMap((node, index) => {
     const described = { group: `an idle controller on ${node}, ${index === 0 ? 'manager' : 'worker'}`, better: 'lower', at: { node: index + 1 } } as const;
+    const summary = (minutes: readonly IdleMinute[][], value: (minute: IdleMinute) => number) => summarise(minutes.flatMap((of) => of[index] ?? []).map(value));
+    const onHost = '… on the lab’s host, by a program that does as little on both';
     return [
-      figure({ ...described, what: 'CPU of one core', unit: '%' }, summarise(found.map(({ percent }) => percent))),
-      figure({ ...described, what: '… on the lab’s host, by a program that does as little on both', unit: '%' }, summarise(found.map(({ percent }) => percent / slowness))),
-      figure({ ...described, what: 'wake-ups', unit: '/s' }, summarise(found.map(({ wakeUps }) => wakeUps))),
-      figure({ ...described, what: 'memory', unit: 'MiB' }, summarise(found.map(({ residentMiB }) => residentMiB))),
+      figure({ ...described, what: 'CPU of one core', unit: '%' }, summary(later, ({ percent }) => percent)),
+      figure({ ...described, what: onHost, unit: '%' }, summary(later, ({ percent }) => percent / slowness)),
+      figure({ ...described, what: 'CPU of one core in the first quiet minute', unit: '%' }, summary([first], ({ percent }) => percent)),
+      figure({ ...described, what: `${onHost}, in the first quiet minute`, unit: '%' }, summary([first], ({ percent }) => percent / slowness)),
+      figure({ ...described, what: 'wake-ups', unit: '/s' }, summary(later, ({ wakeUps }) => wakeUps)),
+      figure({ ...described, what: 'memory', unit: 'MiB' }, summary(later, ({ residentMiB }) => residentMiB)),
     ];
+  });
+}
+
+/** What the controllers take while nothing happens, in the order of the nodes. */
+async function idleFor(seconds: number, nodes: readonly string[]): Promise<IdleMinute[]> {
+  const before = await Promise.all(nodes.map(factsOf));
+  await pause(seconds * 1000);
+  const after = await Promise.all(nodes.map(factsOf));
+  return before.flatMap((from, index) => {
+    const to = after[index];
+    if (to === undefined) return [];
+    return [{
+      percent: (100 * cpuBetween(from, to).total) / seconds,
+      wakeUps: (to.voluntarySwitches - from.voluntarySwitches) / seconds,
+      residentMiB: to.residentMiB,
+    }];
   });
 }
 
