@@ -157,7 +157,7 @@ export class PeerWatch {
       if (isLate || !couldAsk) health.excuse(now, elapsed);
       health.judge(now);
     }
-    this.tell();
+    for (const watched of this.watched.values()) this.tellOf(watched);
   }
 
   private schedule(): void {
@@ -233,33 +233,31 @@ export class PeerWatch {
   }
 
   private answered(source: string, sequence: number): void {
-    const question = questionKey(source, sequence);
-    const askedAt = this.asked.get(question)?.at;
-    if (askedAt === undefined) return;
-    this.asked.delete(question);
+    const key = questionKey(source, sequence);
+    const question = this.asked.get(key);
+    if (question === undefined) return;
+    this.asked.delete(key);
+    const { at: askedAt, watched } = question;
+    // It has gone since, or is another machine now.
+    if (this.watched.get(watched.peer.id) !== watched) return;
     // What was picked up came after the time before: later than that it need not have been.
     const at = this.listens ? this.now() : Math.max(askedAt, this.lastTick);
-    for (const watched of this.watched.values()) {
-      if (watched.peer.router !== source) continue;
-      watched.unanswered = 0;
-      watched.health.answered(at, askedAt, this.listens);
-    }
-    this.tell();
+    watched.unanswered = 0;
+    watched.health.answered(at, askedAt, this.listens);
+    this.tellOf(watched);
   }
 
-  private tell(): void {
-    for (const watched of this.watched.values()) {
-      const { peer: { name, address }, health } = watched;
-      const isDead = health.state === 'dead';
-      if (isDead === watched.toldDead) continue;
-      watched.toldDead = isDead;
-      const { silentMilliseconds } = health.verdict(this.now());
-      const object = { kind: 'node', name } as const;
-      const details = { address, silentMilliseconds: silentMilliseconds === null ? null : Math.round(silentMilliseconds) };
-      if (isDead) this.options.events.warning('PeerUnreachable', object, `${address} does not answer over the fabric; its tasks get no new connections from here until it does`, details);
-      else this.options.events.normal('PeerReturned', object, `${address} answers over the fabric again`, details);
-      this.options.onChange(`${name} ${isDead ? 'does not answer' : 'answers again'}`);
-    }
+  private tellOf(watched: Watched): void {
+    const { peer: { name, address }, health } = watched;
+    const isDead = health.state === 'dead';
+    if (isDead === watched.toldDead) return;
+    watched.toldDead = isDead;
+    const { silentMilliseconds } = health.verdict(this.now());
+    const object = { kind: 'node', name } as const;
+    const details = { address, silentMilliseconds: silentMilliseconds === null ? null : Math.round(silentMilliseconds) };
+    if (isDead) this.options.events.warning('PeerUnreachable', object, `${address} does not answer over the fabric; its tasks get no new connections from here until it does`, details);
+    else this.options.events.normal('PeerReturned', object, `${address} answers over the fabric again`, details);
+    this.options.onChange(`${name} ${isDead ? 'does not answer' : 'answers again'}`);
   }
 }
 
