@@ -6,6 +6,7 @@ import { plotsOf, withTables } from './documentation.js';
 import { bringDown, bringUp, describeMachine, nodesOfLab, type Shape } from './machine.js';
 import { help, readOptions, UsageError, type Options } from './options.js';
 import type { Part } from './part.js';
+import { churn } from './parts/churn.js';
 import { convergence } from './parts/convergence.js';
 import { dataPath } from './parts/data-path.js';
 import { publish } from './parts/publish.js';
@@ -26,10 +27,11 @@ const parts: Readonly<Record<PartName, { readonly shape: Shape; readonly measure
   'data-path': { shape: 'swarm', measure: dataPath },
   scale: { shape: 'bare', measure: scale },
   rest: { shape: 'swarm', measure: rest },
+  churn: { shape: 'swarm', measure: churn },
 };
 
 /** Parts that need the same lab follow one another. The data path stops the controllers that the others need running. */
-const partsInOrder: readonly PartName[] = ['publish', 'convergence', 'rest', 'data-path', 'scale'];
+const partsInOrder: readonly PartName[] = ['publish', 'convergence', 'rest', 'churn', 'data-path', 'scale'];
 
 const began = Date.now();
 

@@ -30,12 +30,13 @@ export const help = `scripts/bench: routemesh beside dockerd's ingress, in one v
                                   convergence  from a task that comes or goes until every node knows
                                   data-path    connections, first byte, throughput, datagrams; 1 to 5,000 ports
                                   scale        10 to 10,000 ports on 3 and 100 nodes, beside the kernel's own tools
-                                  rest         an idle controller, and one after churn
-                                  all          these five
+                                  rest         what an idle controller takes
+                                  churn        whether it grows while services come and go
+                                  all          these six
   scripts/bench docs              make the tables and plots in docs/ again, from docs/performance.json
 
       --rounds N      how often each is measured, dockerd and routemesh in turn (default 3)
-      --minutes N     how long the churn of \`rest\` goes on (default 60)
+      --minutes N     how long \`churn\` goes on (default 60)
       --services N    how many services there are in the second half of \`convergence\` (default 50; 1: none)
       --ports N       leave out the sizes of \`data-path\` and \`scale\` that have more, but for the smallest
       --small         the smallest sizes, one round: shows that it works, measures little

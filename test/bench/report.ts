@@ -1,7 +1,7 @@
 /** What a benchmark found, as its JSON says it. */
 import { advantage, type Summary } from './statistics.js';
 
-export const partNames = ['publish', 'convergence', 'data-path', 'scale', 'rest'] as const;
+export const partNames = ['publish', 'convergence', 'data-path', 'scale', 'rest', 'churn'] as const;
 export type PartName = (typeof partNames)[number];
 
 /** What routemesh is compared with: dockerd's ingress, or the kernel's own tools with the same content. */

@@ -8,7 +8,8 @@ const titles: Readonly<Record<PartName, string>> = {
   convergence: 'Convergence',
   'data-path': 'The data path',
   scale: 'Scale, without Docker',
-  rest: 'Rest and churn',
+  rest: 'Rest',
+  churn: 'Churn',
 };
 
 const cells = {
