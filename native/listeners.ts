@@ -21,6 +21,8 @@ export interface Listener {
 export interface SocketOwner {
   readonly processId: number;
   readonly command: string;
+  /** One of the descriptors that it has for it: `/proc/123/fd/45`, see isSocketAt. */
+  readonly file: string;
 }
 
 /** st column of /proc/net/tcp and udp (include/net/tcp_states.h): TCP_LISTEN, and TCP_CLOSE, which an unconnected udp socket shows. */
@@ -83,22 +85,28 @@ export function findSocketOwners(inodes: Iterable<number>): Map<number, SocketOw
   const owners = new Map<number, SocketOwner[]>();
   if (wanted.size === 0) return owners;
   for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    for (const inode of socketsOf(entry, wanted)) {
+    for (const [inode, file] of socketsOf(entry, wanted)) {
       const list = owners.get(inode) ?? [];
-      list.push({ processId: Number(entry), command: commandOf(entry) });
+      list.push({ processId: Number(entry), command: commandOf(entry), file });
       owners.set(inode, list);
     }
   }
   return owners;
 }
 
-/** The wanted sockets that a process has open, each once. */
-function socketsOf(processId: string, wanted: ReadonlySet<string>): Set<number> {
-  const found = new Set<number>();
+/** Whether the socket with this inode is still open there, at a `file` of a `SocketOwner`. */
+export function isSocketAt(file: string, inode: number): boolean {
+  return orNothing(() => readlinkSync(file)) === `socket:[${inode}]`;
+}
+
+/** The wanted sockets that a process has open, and where; each once. */
+function socketsOf(processId: string, wanted: ReadonlySet<string>): Map<number, string> {
+  const found = new Map<number, string>();
   const folder = `/proc/${processId}/fd`;
   for (const fd of orNothing(() => readdirSync(folder)) ?? []) {
-    const target = orNothing(() => readlinkSync(`${folder}/${fd}`));
-    if (target !== undefined && wanted.has(target)) found.add(Number(target.slice('socket:['.length, -1)));
+    const file = `${folder}/${fd}`;
+    const target = orNothing(() => readlinkSync(file));
+    if (target !== undefined && wanted.has(target)) found.set(Number(target.slice('socket:['.length, -1)), file);
   }
   return found;
 }

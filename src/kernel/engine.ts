@@ -23,7 +23,7 @@ import { nextTurn } from '../next-turn.js';
 import { belongsTo, closedMarks, goesDown, stages, type Stage } from './order.js';
 import { PeerProbe } from './peer-probe.js';
 import { mostPlaceholders } from './file-limit.js';
-import { portsHeldByOthers } from './ports-held-by-others.js';
+import { PortHolders } from './ports-held-by-others.js';
 import type { Refusal } from './reconciler.js';
 import { reconcilers, type ChangeByKind, type KernelChange } from './reconcilers.js';
 import { emptyState, type PlaceState } from './state.js';
@@ -53,6 +53,7 @@ export class Engine {
   private readonly taskNamespaces = new Map<Place, { readonly location: Location; readonly inode: number }>();
   private looksForStrays = true;
   private readonly setSupport = new SetSupport();
+  private readonly portHolders = new PortHolders();
 
   private constructor(private readonly machine: Machine) {
     this.watcher = new Watcher(machine);
@@ -92,7 +93,7 @@ export class Engine {
   /** `protocol/number` → the program that listens there and is neither dockerd nor this process. */
   portsHeldByOthers(ports: readonly Placeholder[]): ReadonlyMap<string, string> {
     // What this process holds nobody else listens on.
-    return portsHeldByOthers(this.machine.host, ports.filter((port) => !this.machine.heldPorts.has(port)));
+    return this.portHolders.others(this.machine.host, ports.filter((port) => !this.machine.heldPorts.has(port)));
   }
 
   /**

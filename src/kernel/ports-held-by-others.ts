@@ -1,5 +1,5 @@
 /** Published ports on which another program of this node listens: they are not taken from it. */
-import { findSocketOwners, listListeners, type NetworkNamespace } from '../../native/index.js';
+import { findSocketOwners, isSocketAt, listListeners, type Listener, type NetworkNamespace, type SocketOwner } from '../../native/index.js';
 import type { Placeholder } from '../plan/objects.js';
 
 /** A program that listens on a port. */
@@ -13,13 +13,56 @@ export interface ListeningProgram {
 
 /** By `protocol/number`. */
 export function programsListening(host: NetworkNamespace, ports: Iterable<Placeholder>): Map<string, ListeningProgram[]> {
-  const wanted = new Set([...ports].map(({ protocol, port }) => `${protocol}/${port}`));
-  const programs = new Map<string, ListeningProgram[]>();
-  if (wanted.size === 0) return programs;
-  const listeners = listListeners(host).filter(({ protocol, port }) => wanted.has(`${protocol}/${port}`));
-  if (listeners.length === 0) return programs;
+  const listeners = listenersOn(host, ports);
+  return programsOf(listeners, findSocketOwners(listeners.map(({ inode }) => inode)));
+}
 
-  const owners = findSocketOwners(listeners.map(({ inode }) => inode));
+/** Remembers which sockets are dockerd's: it has one for each port that it publishes, and to find out goes through all of /proc. */
+export class PortHolders {
+  /** By inode. */
+  private dockerds: ReadonlyMap<number, SocketOwner> = new Map();
+
+  /**
+   * `protocol/number` → `nginx (pid 123)`, for each of the ports on which a program listens that is neither dockerd (its
+   * own placeholder for a port that it publishes) nor this process (ours).
+   */
+  others(host: NetworkNamespace, ports: Iterable<Placeholder>): Map<string, string> {
+    const listeners = listenersOn(host, ports);
+    const owners = this.ownersOf(listeners);
+    this.dockerds = new Map([...owners].flatMap(([inode, all]) => all.filter(isDockerd).map((owner) => [inode, owner] as const)));
+    const held = new Map<string, string>();
+    for (const [key, programs] of programsOf(listeners, owners)) {
+      const others = programs.filter((program) => !isDockerd(program) && program.processId !== process.pid);
+      const isPartlyKnown = others.length < programs.length;
+      // A socket that dockerd or we share by file descriptor is dockerd's or ours, whoever else has it open.
+      if (others.length > 0 && !isPartlyKnown) held.set(key, [...new Set(others.map(({ text }) => text))].join(', '));
+    }
+    return held;
+  }
+
+  private ownersOf(listeners: readonly Listener[]): Map<number, readonly SocketOwner[]> {
+    const inodes = listeners.map(({ inode }) => inode);
+    const owners = new Map<number, readonly SocketOwner[]>();
+    for (const inode of inodes) {
+      const dockerd = this.dockerds.get(inode);
+      if (dockerd !== undefined && isSocketAt(dockerd.file, inode)) owners.set(inode, [dockerd]);
+    }
+    for (const [inode, found] of findSocketOwners(inodes.filter((inode) => !owners.has(inode)))) owners.set(inode, found);
+    return owners;
+  }
+}
+
+function isDockerd({ command }: Pick<ListeningProgram, 'command'>): boolean {
+  return command === 'dockerd';
+}
+
+function listenersOn(host: NetworkNamespace, ports: Iterable<Placeholder>): Listener[] {
+  const wanted = new Set([...ports].map(({ protocol, port }) => `${protocol}/${port}`));
+  return wanted.size === 0 ? [] : listListeners(host).filter(({ protocol, port }) => wanted.has(`${protocol}/${port}`));
+}
+
+function programsOf(listeners: readonly Listener[], owners: ReadonlyMap<number, readonly SocketOwner[]>): Map<string, ListeningProgram[]> {
+  const programs = new Map<string, ListeningProgram[]>();
   for (const { protocol, port, inode } of listeners) {
     const key = `${protocol}/${port}`;
     const found = (owners.get(inode) ?? []).map(({ command, processId }) => ({ text: `${command} (pid ${processId})`, command, processId }));
@@ -27,19 +70,4 @@ export function programsListening(host: NetworkNamespace, ports: Iterable<Placeh
     programs.set(key, [...known, ...(found.length > 0 ? found : [{ text: 'a program that can’t be named', command: undefined, processId: undefined }])]);
   }
   return programs;
-}
-
-/**
- * `protocol/number` → `nginx (pid 123)`, for each of the ports on which a program listens that is neither dockerd (its
- * own placeholder for a port that it publishes) nor this process (ours).
- */
-export function portsHeldByOthers(host: NetworkNamespace, ports: Iterable<Placeholder>): Map<string, string> {
-  const held = new Map<string, string>();
-  for (const [key, programs] of programsListening(host, ports)) {
-    const others = programs.filter(({ command, processId }) => command !== 'dockerd' && processId !== process.pid);
-    const isPartlyKnown = others.length < programs.length;
-    // A socket that dockerd or we share by file descriptor is dockerd's or ours, whoever else has it open.
-    if (others.length > 0 && !isPartlyKnown) held.set(key, [...new Set(others.map(({ text }) => text))].join(', '));
-  }
-  return held;
 }

@@ -136,7 +136,7 @@ describe('inside a namespace', () => {
       { protocol: 'udp', address: '0.0.0.0', port: 8080, inode: expect.any(Number) },
     ]);
     const inode = listeners[0]?.inode ?? 0;
-    expect(native.findSocketOwners([inode]).get(inode)).toContainEqual({ processId: process.pid, command: expect.any(String) });
+    expect(native.findSocketOwners([inode]).get(inode)).toContainEqual({ processId: process.pid, command: expect.any(String), file: expect.stringMatching(/^\/proc\/\d+\/fd\/\d+$/) });
     tcp.close();
     tcp.close();
     udp.close();

@@ -1,5 +1,6 @@
 /** What the plan must know of the node before it is made: tasks' namespaces, ports that others hold. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
@@ -11,13 +12,14 @@ import { Bed, furnish, hasNft, host, ip, sh, soon, taskNamespaces, told } from '
 let bed: Bed;
 let engine: Engine;
 let listener: ChildProcess | undefined;
+const playing: ChildProcess[] = [];
 
 beforeAll(async () => {
   bed = await Bed.make();
   engine = await bed.engine();
 });
 afterAll(() => {
-  listener?.kill('SIGKILL');
+  for (const child of [listener, ...playing]) child?.kill('SIGKILL');
   engine.close();
   bed.close();
 });
@@ -61,6 +63,28 @@ test('a port on which another program listens is told with the program’s name,
   await new Promise((resolve) => listener?.stdout?.once('data', resolve));
   const ports = [9100, 9101].map((port) => ({ protocol: 'tcp' as const, port }));
   expect([...engine.portsHeldByOthers(ports)]).toEqual([['tcp/9100', `node (pid ${listener.pid})`]]);
+});
+
+test('a port that dockerd publishes is nobody else’s for as long as dockerd listens there, and told when another takes its place', async () => {
+  const port = [{ protocol: 'tcp' as const, port: 9103 }];
+  const listenAs = async (name: string): Promise<ChildProcess> => {
+    const program = `require('fs').writeFileSync('/proc/self/comm', '${name}'); require('net').createServer().listen(9103, '127.0.0.1', () => console.log('up'))`;
+    const child = spawn('nsenter', [`--net=/run/netns/${host}`, process.execPath, '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    playing.push(child);
+    await once(child.stdout, 'data');
+    return child;
+  };
+  const end = async (child: ChildProcess): Promise<void> => {
+    child.kill();
+    await once(child, 'exit');
+  };
+  const dockerd = await listenAs('dockerd');
+  expect([engine.portsHeldByOthers(port).size, engine.portsHeldByOthers(port).size]).toEqual([0, 0]);
+  await end(dockerd);
+  const other = await listenAs('nginx');
+  expect([...engine.portsHeldByOthers(port)]).toEqual([['tcp/9103', `nginx (pid ${other.pid})`]]);
+  await end(other);
+  expect(engine.portsHeldByOthers(port).size).toBe(0);
 });
 
 test('a placeholder that can’t be had is one failure that names the program, and ours are not taken for others’', async () => {
