@@ -88,23 +88,23 @@ async function yardstickFor(seconds: number): Promise<Yardstick> {
 }
 
 function figuresOf(nodes: readonly string[], minutes: readonly Minute[]): Figure[] {
-  const summary = (value: (minute: Minute) => number) => summarise(minutes.map(value));
-  const described = { unit: '%', better: 'lower' } as const;
-  const yardstick = { ...described, group: 'a program that does next to nothing' } as const;
+  const inPercent = { unit: '%', better: 'lower', what: 'CPU of one core' } as const;
+  const yardstick = { ...inPercent, group: 'a program that does next to nothing' } as const;
   return [
     ...nodes.flatMap((node, index) => {
-      const group = `an idle controller on ${node}, ${index === 0 ? 'manager' : 'worker'}`;
-      const of = (value: (idle: Idle) => number) => ({ controllers }: Minute): number => value(controllers[index] ?? { percent: Number.NaN, wakeUps: Number.NaN, residentMiB: Number.NaN });
-      const percent = of((idle) => idle.percent);
-      const at = { node: index + 1 };
+      const samples = minutes.flatMap(({ controllers, yardstick: { inLab, onHost } }) => {
+        const idle = controllers[index];
+        return idle === undefined ? [] : [{ ...idle, percentOnHost: (idle.percent * onHost) / inLab }];
+      });
+      const described = { ...inPercent, group: `an idle controller on ${node}, ${index === 0 ? 'manager' : 'worker'}`, at: { node: index + 1 } } as const;
       return [
-        figure({ ...described, group, at, what: 'CPU of one core' }, summary(percent)),
-        figure({ ...described, group, at, what: '… on the lab’s host, by what the program below takes there' }, summary((minute) => (percent(minute) * minute.yardstick.onHost) / minute.yardstick.inLab)),
-        figure({ ...described, group, at, what: 'wake-ups', unit: '/s' }, summary(of(({ wakeUps }) => wakeUps))),
-        figure({ ...described, group, at, what: 'memory', unit: 'MiB' }, summary(of(({ residentMiB }) => residentMiB))),
+        figure(described, summarise(samples.map(({ percent }) => percent))),
+        figure({ ...described, what: '… on the lab’s host, by what the program below takes there' }, summarise(samples.map(({ percentOnHost }) => percentOnHost))),
+        figure({ ...described, what: 'wake-ups', unit: '/s' }, summarise(samples.map(({ wakeUps }) => wakeUps))),
+        figure({ ...described, what: 'memory', unit: 'MiB' }, summarise(samples.map(({ residentMiB }) => residentMiB))),
       ];
     }),
-    figure({ ...yardstick, what: 'CPU of one core' }, summary((minute) => minute.yardstick.inLab)),
-    figure({ ...yardstick, what: '… on the lab’s host' }, summary((minute) => minute.yardstick.onHost)),
+    figure(yardstick, summarise(minutes.map(({ yardstick: { inLab } }) => inLab))),
+    figure({ ...yardstick, what: '… on the lab’s host' }, summarise(minutes.map(({ yardstick: { onHost } }) => onHost))),
   ];
 }
