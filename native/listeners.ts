@@ -81,7 +81,7 @@ export function parseSctpEndpoints(text: string): Listener[] {
  * Walks all of /proc once, a process that goes away meanwhile is left out.
  */
 export function findSocketOwners(inodes: Iterable<number>): Map<number, SocketOwner[]> {
-  const wanted = new Set([...inodes].map((inode) => `socket:[${inode}]`));
+  const wanted = new Set([...inodes].map(linkOf));
   const owners = new Map<number, SocketOwner[]>();
   if (wanted.size === 0) return owners;
   for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
@@ -96,7 +96,12 @@ export function findSocketOwners(inodes: Iterable<number>): Map<number, SocketOw
 
 /** Whether the socket with this inode is still open there, at a `file` of a `SocketOwner`. */
 export function isSocketAt(file: string, inode: number): boolean {
-  return orNothing(() => readlinkSync(file)) === `socket:[${inode}]`;
+  return orNothing(() => readlinkSync(file)) === linkOf(inode);
+}
+
+/** What a descriptor's link says of a socket (proc(5)). */
+function linkOf(inode: number): string {
+  return `socket:[${inode}]`;
 }
 
 /** The wanted sockets that a process has open, and where; each once. */

@@ -1,5 +1,6 @@
 /** The controller of a node of the lab, looked at from outside. */
-import { eventually, on, shell } from '../e2e/support/lab.js';
+import { eventually, shell } from '../e2e/support/lab.js';
+import { askController } from '../e2e/support/mesh.js';
 import { microseconds } from './ipvs-events.js';
 import { parseProcess, processFacts, type ProcessFacts } from './processes.js';
 
@@ -11,7 +12,7 @@ export async function factsOf(node: string): Promise<ProcessFacts> {
 
 /** By its own metrics; what is dead and not yet swept away is counted. */
 export async function usedHeapMiB(node: string): Promise<number> {
-  const metrics = await on(node)('/run/lab/bin/ask', '--timeout', '20', '--socket', '/run/routemesh/control.sock', '/metrics');
+  const metrics = await askController('/metrics', node);
   return Number(/^nodejs_heap_used_bytes (\S+)$/m.exec(metrics)?.[1]) / 2 ** 20;
 }
 

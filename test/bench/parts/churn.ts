@@ -41,22 +41,22 @@ export async function* churn({ nodes, minutes, small, tell }: PartContext): Asyn
   do {
     services += (await Promise.all((['routemesh', 'dockerd'] as const).map((side) => comeAndGo(nodes, side, small ? 1 : 2 * nodes.length)))).length;
     await pause(3000);
-    samples.push({ minute: minute(), has: await belongingsOf(node) });
-    tell(`churn: ${services} services came and went in ${minute().toFixed(1)} of ${minutes} minutes, ${told(samples.at(-1)?.has)}`);
+    const sample = { minute: minute(), has: await belongingsOf(node) };
+    samples.push(sample);
+    tell(`churn: ${services} services came and went in ${sample.minute.toFixed(1)} of ${minutes} minutes, ${told(sample.has)}`);
   } while (minute() < minutes || samples.length < 2);
-  const first = samples[0]?.has;
-  const last = samples.at(-1)?.has;
+  const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined) return;
   const described = { group: `${services} services came and went on ${node}`, better: 'lower', at: {} } as const;
   const growth = (of: readonly Sample[], what: keyof typeof amounts): number => slope(of.map(({ minute: x, has }) => [x / 60, has[what]] as const));
-  const laterHalf = samples.filter(({ minute: x }) => x >= minute() / 2);
+  const laterHalf = samples.filter(({ minute: x }) => x >= last.minute / 2);
   yield [
-    figure({ ...described, what: 'memory at the end', unit: 'MiB' }, summarise([last.residentMiB])),
+    figure({ ...described, what: 'memory at the end', unit: 'MiB' }, summarise([last.has.residentMiB])),
     ...namesOf(amounts).flatMap((what) => [
       figure({ ...described, what: `${amounts[what]}, growth in an hour by all samples`, unit: 'MiB' }, summarise([growth(samples, what)])),
       figure({ ...described, what: `${amounts[what]}, growth in an hour by those of the later half`, unit: 'MiB' }, summarise([growth(laterHalf, what)])),
     ]),
-    ...namesOf(counts).map((what) => figure({ ...described, what: `${counts[what]}, growth from first to last`, unit: 'count' }, summarise([last[what] - first[what]]))),
+    ...namesOf(counts).map((what) => figure({ ...described, what: `${counts[what]}, growth from first to last`, unit: 'count' }, summarise([last.has[what] - first.has[what]]))),
   ];
 }
 
@@ -65,9 +65,8 @@ function namesOf<Name extends string>(words: Readonly<Record<Name, string>>): Na
 }
 
 /** `97 MiB (41 not of files, 27 of JavaScript)` */
-function told(has: Belongings | undefined): string {
-  const whole = (what: keyof Belongings): string => has?.[what].toFixed(0) ?? '?';
-  return `${whole('residentMiB')} MiB (${whole('anonymousMiB')} not of files, ${whole('heapMiB')} of JavaScript)`;
+function told({ residentMiB, anonymousMiB, heapMiB }: Belongings): string {
+  return `${residentMiB.toFixed(0)} MiB (${anonymousMiB.toFixed(0)} not of files, ${heapMiB.toFixed(0)} of JavaScript)`;
 }
 
 /** A service of one side comes, grows to so many tasks, shrinks, and goes; the two sides do so at once. */

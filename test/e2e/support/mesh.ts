@@ -78,9 +78,13 @@ export interface Status {
   readonly lastSync: { readonly changes: number; readonly reason: string } | null;
 }
 
-/** What the running controller says of itself, from its control socket: quicker than the command, which has a test of its own. */
+/** What the running controller answers on its control socket: quicker than the command, which has a test of its own. */
+export function askController(path: string, node = 'h1'): Promise<string> {
+  return on(node)('/run/lab/bin/ask', '--timeout', '20', '--socket', '/run/routemesh/control.sock', path);
+}
+
 export async function status(node = 'h1'): Promise<Status> {
-  return JSON.parse(await on(node)('/run/lab/bin/ask', '--timeout', '20', '--socket', '/run/routemesh/control.sock', '/status')) as Status;
+  return JSON.parse(await askController('/status', node)) as Status;
 }
 
 /** Waits until the controller takes connections for exactly these ports (`tcp/8080`), each with so many backends; ports whose last connections are kept don't count. */

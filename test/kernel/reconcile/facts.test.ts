@@ -11,18 +11,26 @@ import { Bed, furnish, hasNft, host, ip, sh, soon, taskNamespaces, told } from '
 
 let bed: Bed;
 let engine: Engine;
-let listener: ChildProcess | undefined;
-const playing: ChildProcess[] = [];
+const listeners: ChildProcess[] = [];
 
 beforeAll(async () => {
   bed = await Bed.make();
   engine = await bed.engine();
 });
 afterAll(() => {
-  for (const child of [listener, ...playing]) child?.kill('SIGKILL');
+  for (const child of listeners) child.kill('SIGKILL');
   engine.close();
   bed.close();
 });
+
+/** A program of the host's that calls itself so and listens on the port. */
+async function listenAs(name: string, port: number): Promise<ChildProcess> {
+  const program = `require('fs').writeFileSync('/proc/self/comm', '${name}'); require('net').createServer().listen(${port}, '127.0.0.1', () => console.log('up'))`;
+  const child = spawn('nsenter', [`--net=/run/netns/${host}`, process.execPath, '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  listeners.push(child);
+  await once(child.stdout, 'data');
+  return child;
+}
 
 const problemOf = (look: () => unknown): unknown => {
   try {
@@ -59,29 +67,21 @@ test('packets between nodes are made to fit the cable that carries the node’s 
 });
 
 test('a port on which another program listens is told with the program’s name, before it is taken from it', async () => {
-  listener = spawn('nsenter', [`--net=/run/netns/${host}`, process.execPath, '-e', "require('net').createServer().listen(9100,'127.0.0.1',()=>console.log('up'))"], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await new Promise((resolve) => listener?.stdout?.once('data', resolve));
+  const listener = await listenAs('node', 9100);
   const ports = [9100, 9101].map((port) => ({ protocol: 'tcp' as const, port }));
   expect([...engine.portsHeldByOthers(ports)]).toEqual([['tcp/9100', `node (pid ${listener.pid})`]]);
 });
 
 test('a port that dockerd publishes is nobody else’s for as long as dockerd listens there, and told when another takes its place', async () => {
   const port = [{ protocol: 'tcp' as const, port: 9103 }];
-  const listenAs = async (name: string): Promise<ChildProcess> => {
-    const program = `require('fs').writeFileSync('/proc/self/comm', '${name}'); require('net').createServer().listen(9103, '127.0.0.1', () => console.log('up'))`;
-    const child = spawn('nsenter', [`--net=/run/netns/${host}`, process.execPath, '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-    playing.push(child);
-    await once(child.stdout, 'data');
-    return child;
-  };
   const end = async (child: ChildProcess): Promise<void> => {
     child.kill();
     await once(child, 'exit');
   };
-  const dockerd = await listenAs('dockerd');
+  const dockerd = await listenAs('dockerd', 9103);
   expect([engine.portsHeldByOthers(port).size, engine.portsHeldByOthers(port).size]).toEqual([0, 0]);
   await end(dockerd);
-  const other = await listenAs('nginx');
+  const other = await listenAs('nginx', 9103);
   expect([...engine.portsHeldByOthers(port)]).toEqual([['tcp/9103', `nginx (pid ${other.pid})`]]);
   await end(other);
   expect(engine.portsHeldByOthers(port).size).toBe(0);
