@@ -15,6 +15,7 @@ import { scale } from './parts/scale.js';
 import { emptyReport, merge, type Figure, type PartName, type Report } from './report.js';
 import { makeOverlay, removeOverlay } from './swarm.js';
 import { terminalLines } from './tables.js';
+import { tidied } from './tidied.js';
 import { projectFolder } from '../support/project.js';
 
 const exitUsage = 64;
@@ -46,7 +47,7 @@ async function measure(options: Options): Promise<Report> {
   let staged: readonly string[] = [];
   process.env.LAB_NAME = options.lab ?? 'bench';
   endOnSignal(options.lab === null);
-  try {
+  return await tidied(async () => {
     for (const name of partsInOrder.filter((part) => options.parts.includes(part))) {
       const { shape, measure: part } = parts[name];
       if (shape === 'bare' && staged.length > 0) staged = await leaveStage(staged);
@@ -68,11 +69,11 @@ async function measure(options: Options): Promise<Report> {
         for (const file of [...(options.json === null ? [] : [options.json]), ...(options.docs ? [documented] : [])]) write(file, merge(read(file), report));
       }
     }
-  } finally {
+    return report;
+  }, async () => {
     if (options.lab !== null && staged.length > 0) await leaveStage(staged);
     if (up !== null) await bringDown();
-  }
-  return report;
+  });
 }
 
 /** For the parts that need a Swarm: our controllers on all nodes, and the network of what they publish. Again, it changes nothing. */

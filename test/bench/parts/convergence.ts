@@ -12,6 +12,7 @@ import { summaries, type PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
 import { percentile } from '../statistics.js';
 import { createService, dockerdPublishes, removeServices, runningTasks, scale, sides, tasksOf, type BenchTask, type Side } from '../swarm.js';
+import { tidied } from '../tidied.js';
 import { alternate } from '../turns.js';
 import { counted } from '../words.js';
 
@@ -38,7 +39,7 @@ export async function* convergence(context: PartContext): AsyncGenerator<readonl
 async function withServices({ nodes, rounds, small, tell }: PartContext, services: number): Promise<Figure[]> {
   const beside = bystanders(services - 1);
   const measured = (['routemesh', 'dockerd'] as const).map(nameOf);
-  try {
+  return await tidied(async () => {
     // One after the other: many at once keep an emulated Swarm from its heartbeats, its nodes count as down, and all begins anew.
     for (const [index, name] of beside.entries()) {
       await createService('both', { name, ports: [{ published: 9000 + index, target: 80 }] });
@@ -64,16 +65,16 @@ async function withServices({ nodes, rounds, small, tell }: PartContext, service
         figure({ ...described, what: `${whatOf[event]}, ${word}` }, ...summaries(all, (delay) => delay, (samples) => percentile(samples, fraction))),
       );
     });
-  } finally {
+  }, async () => {
     await removeServices(nodes, [...measured, ...beside]);
     await dockerdPublishes(nodes, 0);
-  }
+  });
 }
 
 async function once(nodes: readonly string[], side: Side, most: number): Promise<Delays> {
   const name = nameOf(side);
   const watch = await watchIpvs(nodes, sides[side].sandbox);
-  try {
+  return await tidied(async () => {
     const before = await runningTasks(side, name, 1);
     await scale(name, most);
     const scaled = await runningTasks(side, name, most);
@@ -97,9 +98,7 @@ async function once(nodes: readonly string[], side: Side, most: number): Promise
     const removed = newIn(healed, left).map((task) => ({ ...task, timestamp }));
     const gone = await delaysOf(watch, removed, (seen, address) => takenOutAt(seen, address, nodes));
     return { started: [...began, ...again], killed, 'scaled down': gone };
-  } finally {
-    await watch.stop();
-  }
+  }, () => watch.stop());
 }
 
 function newIn(tasks: readonly BenchTask[], before: readonly BenchTask[]): BenchTask[] {

@@ -17,6 +17,7 @@ import { sizesUpTo, summaries, type PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
 import { mean } from '../statistics.js';
 import { createService, dockerdPublishes, label, removeServices, runningTasks, type Side } from '../swarm.js';
+import { tidied } from '../tidied.js';
 import { counted } from '../words.js';
 
 const taskNode = 'h1';
@@ -56,11 +57,7 @@ export async function* dataPath(context: PartContext): AsyncGenerator<readonly F
   // A controller on any other node would look at 5,000 ports meanwhile, on the same processors.
   await everywhere((node) => stopMesh(node), context.nodes);
   const crowd = await Crowd.come(nodes, sizes);
-  try {
-    yield figuresOf(await measureRounds(context, nodes, sizes, crowd));
-  } finally {
-    await crowd.leave();
-  }
+  yield await tidied(async () => figuresOf(await measureRounds(context, nodes, sizes, crowd)), () => crowd.leave());
 }
 
 async function measureRounds(context: PartContext, nodes: readonly string[], sizes: readonly number[], crowd: Crowd): Promise<Rounds> {

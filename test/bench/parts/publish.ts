@@ -10,6 +10,7 @@ import { summaries, type PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
 import type { PortMapping } from '../publish-label.js';
 import { createService, dockerdPublishes, publishPorts, removeServices, runningTasks, type Side } from '../swarm.js';
+import { tidied } from '../tidied.js';
 import { alternate } from '../turns.js';
 import { counted } from '../words.js';
 
@@ -89,12 +90,10 @@ async function publishedLater(nodes: readonly string[], side: Side, count: numbe
 
 /** dockerd takes its rules away one by one, too: the next turn must not meet it at that. */
 async function cleared<Result>(nodes: readonly string[], turn: () => Promise<Result>): Promise<Result> {
-  try {
-    return await turn();
-  } finally {
+  return await tidied(turn, async () => {
     await removeServices(nodes, [service]);
     await dockerdPublishes(nodes, 0);
-  }
+  });
 }
 
 /** From what `publishNow` gives until every port has answered on every node. */

@@ -11,6 +11,7 @@ import { cpuBetween } from '../processes.js';
 import { figure, type Figure } from '../report.js';
 import { summarise } from '../statistics.js';
 import { createService, removeServices, runningTasks } from '../swarm.js';
+import { tidied } from '../tidied.js';
 
 const service = 'bench-rest';
 
@@ -37,7 +38,7 @@ interface Yardstick {
 export async function* rest({ nodes, rounds, small, tell }: PartContext): AsyncGenerator<readonly Figure[]> {
   const seconds = small ? 5 : 60;
   await createService('both', { name: service, ports: [{ published: 8080, target: 80 }], replicas: nodes.length });
-  try {
+  yield await tidied(async () => {
     await runningTasks('dockerd', service, nodes.length);
     for (const node of nodes) await served({ 'tcp/8080': nodes.length }, node);
     await quiet(nodes);
@@ -48,10 +49,8 @@ export async function* rest({ nodes, rounds, small, tell }: PartContext): AsyncG
       minutes.push({ controllers, yardstick });
       tell(`rest: round ${minutes.length} of ${rounds}: ${controllers.map(({ percent }) => percent.toFixed(2)).join(', ')} % of a core, next to nothing takes ${yardstick.inLab.toFixed(2)} % there and ${yardstick.onHost.toFixed(2)} % on the host`);
     }
-    yield figuresOf(nodes, minutes);
-  } finally {
-    await removeServices(nodes, [service]);
-  }
+    return figuresOf(nodes, minutes);
+  }, () => removeServices(nodes, [service]));
 }
 
 /** What a start leaves to be done is not rest: until nobody but the clock makes the controllers look. */

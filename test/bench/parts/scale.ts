@@ -12,6 +12,7 @@ import { pause, referenceOf, sizesUpTo, type PartContext } from '../part.js';
 import { cpuBetween, type Cpu } from '../processes.js';
 import { figure, type Figure } from '../report.js';
 import { summarise } from '../statistics.js';
+import { tidied } from '../tidied.js';
 
 const self = { name: 'bare', address: '192.168.56.41' };
 const file = '/etc/routemesh/bench.yaml';
@@ -57,7 +58,7 @@ async function makeHost(): Promise<void> {
 async function once(size: ClusterSize, secondsAtRest: number): Promise<Sample> {
   await save(clusterFile(self, { ...size, ports: 0 }, 1));
   await startMesh(self.name, '--cluster-file', file, ...rarely);
-  try {
+  return await tidied(async () => {
     const firstSync = await step(clusterFile(self, size, 1));
     const { mostResidentMiB } = await factsOf(self.name);
     const { realServers } = await saveFloor(self.name);
@@ -75,10 +76,10 @@ async function once(size: ClusterSize, secondsAtRest: number): Promise<Sample> {
     await pause(secondsAtRest * 1000);
     const restPercent = (100 * cpuBetween(before, await factsOf(self.name)).total) / secondsAtRest;
     return { firstSync, change, savedAgain, restPercent, mostResidentMiB, floor };
-  } finally {
+  }, async () => {
     await removeMesh(self.name);
     await shell(self.name, `rm -rf ${file} /tmp/floor /var/lib/routemesh`);
-  }
+  });
 }
 
 /** Its own changes make it look at the kernel once more, and a change that comes in that while waits for the table that is being read. */
