@@ -1,11 +1,13 @@
 /**
  * How long to wait between two whole looks at the kernel. A look at 10,000 ports takes seconds, and mostly finds nothing:
- * while nothing happens the pauses grow until looking takes a twentieth of the time and no more. Hints from the
+ * while nothing happens the pauses grow until looking takes half a percent of the time and no more. Hints from the
  * kernel, and whatever else is heard of, are looked after at once, as ever.
  */
 
-/** Of the time, at the end. Where a look takes 50 ms and the pause is 10 s, it is 0.5 % from the beginning. */
-const share = 1 / 20;
+/** Of the time, when nothing has happened for long. Where a look takes 50 ms and the pause is 10 s, it is so much from the beginning. */
+const shareAtRest = 1 / 200;
+/** Of the time, for looks that something calls for. */
+const shareAtWork = 1 / 20;
 /** Somebody else's change that gives no hint (IPVS has none) is to be found within a minute, whatever a look takes: no mesh heals itself that nobody looks at. */
 const longestMilliseconds = 60_000;
 
@@ -29,12 +31,12 @@ export class LookPace {
 
   /** Milliseconds to the next look. */
   pause(): number {
-    const longest = Math.min(longestMilliseconds, this.lastMilliseconds / share);
+    const longest = Math.min(longestMilliseconds, this.lastMilliseconds / shareAtRest);
     return Math.max(this.shortestMilliseconds, Math.min(longest, this.shortestMilliseconds * 2 ** Math.min(this.idle, 30)));
   }
 
   /** Milliseconds to a look that is in no hurry: it may take a twentieth of the time. */
   least(): number {
-    return Math.min(longestMilliseconds, this.lastMilliseconds / share);
+    return Math.min(longestMilliseconds, this.lastMilliseconds / shareAtWork);
   }
 }
