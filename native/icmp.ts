@@ -38,6 +38,8 @@ export interface EchoSocketOptions {
 
 /** Most answers read in one turn. */
 const REPLIES_PER_TURN = 1000;
+/** Destinations whose encoding is kept: mostly the same few are asked, several times a second. */
+const ADDRESSES_KEPT = 1000;
 const buffer = new Uint8Array(2048);
 
 /** A raw socket that hears echo replies only. It keeps its namespace alive: close it when the namespace is to go. */
@@ -45,6 +47,7 @@ export class EchoSocket {
   private readonly identifier = randomInt(1, 0x10000);
   private watch: libc.ReadableWatch | null = null;
   private isOpen = true;
+  private readonly socketAddresses = new Map<string, Uint8Array>();
 
   private constructor(
     private readonly fd: number,
@@ -81,7 +84,16 @@ export class EchoSocket {
    * @throws SystemError ENETUNREACH, EPERM (a packet filter), ENOBUFS…: nothing was sent
    */
   send(destination: string, sequence: number): void {
-    libc.sendTo(this.fd, encodeEchoRequest(this.identifier, sequence), socketAddress(destination), this.label);
+    libc.sendTo(this.fd, encodeEchoRequest(this.identifier, sequence), this.socketAddressOf(destination), this.label);
+  }
+
+  private socketAddressOf(destination: string): Uint8Array {
+    const known = this.socketAddresses.get(destination);
+    if (known !== undefined) return known;
+    if (this.socketAddresses.size === ADDRESSES_KEPT) this.socketAddresses.clear();
+    const encoded = socketAddress(destination);
+    this.socketAddresses.set(destination, encoded);
+    return encoded;
   }
 
   /** Hands over what has come in since. */

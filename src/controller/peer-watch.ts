@@ -4,7 +4,7 @@
  *
  * To ask each peer and to wake for its answer is most of what an idle controller costs. So
  * - who has answered is asked in every other round only; who has not, twice as often as a round, until it does or is dead;
- * - while all are alive, one round in six is listened to, which tells how long an answer takes; the answers of the others
+ * - while all are alive, one round in thirty is listened to, which tells how long an answer takes; the answers of the others
  *   are picked up with the next round;
  * - who has been dead for a while is asked in one round of five, until it answers.
  */
@@ -59,7 +59,7 @@ interface Question {
 /** Rounds in each timeout. */
 const roundsPerTimeout = 5;
 /** One round of so many is listened to; even, as every other one is asked in. */
-const roundsPerMeasure = 6;
+const roundsPerMeasure = 30;
 /** A question that so many timeouts have not answered is lost. */
 const patience = 10;
 

@@ -151,6 +151,11 @@ export class Machine {
     }
   }
 
+  /** The place as a pass last found it, without a look at its path: for what is asked several times a second. */
+  lastOpened(place: Place): OpenPlace | undefined {
+    return this.opened.get(place) ?? this.open(place);
+  }
+
   /** @throws {PlaceMissingError} */
   require(place: Place): OpenPlace {
     const open = this.open(place);

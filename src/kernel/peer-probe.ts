@@ -50,9 +50,9 @@ export class PeerProbe {
     this.socket = undefined;
   }
 
-  /** A socket keeps its namespace alive: that of a sandbox that was deleted is let go of. */
+  /** A socket keeps its namespace alive: that of a sandbox that was deleted is let go of as soon as a pass has found another. */
   private socketFor(source: string): EchoSocket {
-    const sandbox = this.machine.open('sandbox')?.namespace;
+    const sandbox = this.machine.lastOpened('sandbox')?.namespace;
     if (this.socket !== undefined && (this.socket.inode !== sandbox?.identity.inode || this.socket.source !== source)) this.close();
     if (sandbox === undefined) throw new Error('there is no sandbox to ask from');
     this.socket ??= { echo: this.open(sandbox, source), source, inode: sandbox.identity.inode };
