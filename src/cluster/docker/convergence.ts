@@ -52,13 +52,15 @@ export interface PollIntervals {
   readonly slow: number;
   /** The same, while the event stream is broken. */
   readonly blind: number;
+  /** Milliseconds between questions whether Docker still answers, while its streams tell of all that changes. */
+  readonly told: number;
   /** After an event all goes fast for so long: its tasks come a moment later. */
   readonly hot: number;
   /** Everything is listed anew, networks too. */
   readonly resync: number;
 }
 
-export const defaultPollIntervals: PollIntervals = { fast: 250, slow: 5_000, blind: 1_000, hot: 3_000, resync: 60_000 };
+export const defaultPollIntervals: PollIntervals = { fast: 250, slow: 5_000, blind: 1_000, told: 15_000, hot: 3_000, resync: 60_000 };
 
 /** A task may wait for ever (no node fits it): what has been quiet for long is asked after less and less. */
 const patience = 40;

@@ -95,6 +95,10 @@ class DockerFollower {
     return this.watching;
   }
 
+  private get isToldAll(): boolean {
+    return this.streaming && this.watching;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     this.pending.add({ kind: 'everything' }, 'start');
     await Promise.all([this.followHints(signal), this.followTasks(signal), this.keepLooking(signal)]);
@@ -213,7 +217,7 @@ class DockerFollower {
     const { resync, slow } = this.options.intervals;
     if (now - this.lastEverything >= resync) return { scope: { kind: 'everything' }, reason: 'resync' };
     // All else is told; that Docker answers, and knows its cluster, is not.
-    if (this.streaming && this.watching) return { scope: { kind: 'nodes' }, reason: 'poll' };
+    if (this.isToldAll) return { scope: { kind: 'nodes' }, reason: 'poll' };
     const moving = this.moving(now);
     if (moving.size === 0 || now - this.lastCluster >= slow) return { scope: { kind: 'cluster' }, reason: 'poll' };
     return { scope: { kind: 'services', ids: moving }, reason: 'poll of converging services' };
@@ -223,7 +227,7 @@ class DockerFollower {
   private pause(): number {
     const { intervals } = this.options;
     const now = performance.now();
-    const idle = this.streaming ? intervals.slow : intervals.blind;
+    const idle = this.isToldAll ? intervals.told : this.streaming ? intervals.slow : intervals.blind;
     return this.watching || this.moving(now).size === 0 ? idle : Math.min(idle, Math.max(this.lookTook, fastInterval(now - this.lastChange, intervals)));
   }
 

@@ -9,7 +9,7 @@ import type { FakeDockerd, Failure } from './fake-dockerd.js';
 import { clusterJson, ingress, serviceJson, taskJson, tcp8080 } from './swarm-json.js';
 
 /** So slow that only events and gaps make the source look again. */
-const never: PollIntervals = { fast: 600_000, slow: 600_000, blind: 600_000, hot: 0, resync: 600_000 };
+const never: PollIntervals = { fast: 600_000, slow: 600_000, blind: 600_000, told: 600_000, hot: 0, resync: 600_000 };
 
 let bed: DockerBed;
 let dockerd: FakeDockerd;

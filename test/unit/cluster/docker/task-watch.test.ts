@@ -13,7 +13,7 @@ import { FakeTaskWatch, running, shutdown, type WatchedTask } from './fake-task-
 import { clusterJson, ingress, serviceJson, taskJson, tcp8080 } from './swarm-json.js';
 
 /** So slow that only what is told makes the source look again. */
-const intervals = { fast: 600_000, slow: 600_000, blind: 600_000, hot: 0, resync: 600_000 };
+const intervals = { fast: 600_000, slow: 600_000, blind: 600_000, told: 600_000, hot: 0, resync: 600_000 };
 const first: WatchedTask = { id: 't1', version: 900, service: 'webid', node: 'alphaid', slot: 1, state: running, desired: running, network: ingress.id, address: '10.0.0.8/24' };
 const second: WatchedTask = { ...first, id: 't2', slot: 2, address: '10.0.0.9/24' };
 
@@ -112,6 +112,18 @@ describe('a task’s change is served as Swarm tells it', () => {
     watch.updated(second);
     await recorder.until('web.2*1');
   });
+});
+
+test('while all changes are told, Docker is asked for no more than a sign of life', async () => {
+  await watch.start();
+  follow({ told: 10 });
+  await until(watched);
+  const isSign = (request: string | undefined): boolean => request?.startsWith('/nodes') === true;
+  // The list that the beginning of the watch asks for comes first.
+  await until(() => dockerd.requests.slice(-3).every(isSign));
+  dockerd.requests.length = 0;
+  await until(() => dockerd.requests.length >= 3);
+  expect(dockerd.requests.filter((request) => !isSign(request))).toEqual([]);
 });
 
 describe('nobody but a manager of this Swarm is believed', () => {
