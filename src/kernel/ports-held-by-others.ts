@@ -13,23 +13,25 @@ export interface ListeningProgram {
 
 /** By `protocol/number`. */
 export function programsListening(host: NetworkNamespace, ports: Iterable<Placeholder>): Map<string, ListeningProgram[]> {
-  const listeners = listenersOn(host, ports);
+  const listeners = amongThem(listListeners(host), ports);
   return programsOf(listeners, findSocketOwners(listeners.map(({ inode }) => inode)));
 }
 
 /** Remembers which sockets are dockerd's: it has one for each port that it publishes, and to find out goes through all of /proc. */
 export class PortHolders {
-  /** By inode. */
+  /** By inode; those that still listen, asked about or not. */
   private dockerds: ReadonlyMap<number, SocketOwner> = new Map();
 
   /**
    * `protocol/number` → `nginx (pid 123)`, for each of the ports on which a program listens that is neither dockerd (its
    * own placeholder for a port that it publishes) nor this process (ours).
    */
-  others(host: NetworkNamespace, ports: Iterable<Placeholder>): Map<string, string> {
-    const listeners = listenersOn(host, ports);
+  others(host: NetworkNamespace, ports: readonly Placeholder[]): Map<string, string> {
+    if (ports.length === 0) return new Map();
+    const all = listListeners(host);
+    const listeners = amongThem(all, ports);
     const owners = this.ownersOf(listeners);
-    this.dockerds = new Map([...owners].flatMap(([inode, all]) => all.filter(isDockerd).map((owner) => [inode, owner] as const)));
+    this.remember(all, owners);
     const held = new Map<string, string>();
     for (const [key, programs] of programsOf(listeners, owners)) {
       const others = programs.filter((program) => !isDockerd(program) && program.processId !== process.pid);
@@ -38,6 +40,13 @@ export class PortHolders {
       if (others.length > 0 && !isPartlyKnown) held.set(key, [...new Set(others.map(({ text }) => text))].join(', '));
     }
     return held;
+  }
+
+  private remember(all: readonly Listener[], owners: ReadonlyMap<number, readonly SocketOwner[]>): void {
+    const listening = new Set(all.map(({ inode }) => inode));
+    const before = [...this.dockerds].filter(([inode]) => listening.has(inode) && !owners.has(inode));
+    const found = [...owners].flatMap(([inode, each]) => each.filter(isDockerd).map((owner) => [inode, owner] as const));
+    this.dockerds = new Map([...before, ...found]);
   }
 
   private ownersOf(listeners: readonly Listener[]): Map<number, readonly SocketOwner[]> {
@@ -56,9 +65,9 @@ function isDockerd({ command }: Pick<ListeningProgram, 'command'>): boolean {
   return command === 'dockerd';
 }
 
-function listenersOn(host: NetworkNamespace, ports: Iterable<Placeholder>): Listener[] {
+function amongThem(listeners: readonly Listener[], ports: Iterable<Placeholder>): Listener[] {
   const wanted = new Set([...ports].map(({ protocol, port }) => `${protocol}/${port}`));
-  return wanted.size === 0 ? [] : listListeners(host).filter(({ protocol, port }) => wanted.has(`${protocol}/${port}`));
+  return listeners.filter(({ protocol, port }) => wanted.has(`${protocol}/${port}`));
 }
 
 function programsOf(listeners: readonly Listener[], owners: ReadonlyMap<number, readonly SocketOwner[]>): Map<string, ListeningProgram[]> {
