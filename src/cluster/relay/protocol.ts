@@ -21,7 +21,7 @@ export const watchPath = '/v1/watch';
 export const newsPath = '/v1/news';
 
 /** How often a manager says that it is alive, in milliseconds; and after how long a silence a follower leaves it. */
-export const heartbeatMilliseconds = 2_000;
+export const heartbeatMilliseconds = 3_000;
 export const silenceMilliseconds = 10_000;
 
 /** How long a manager keeps a connection open by which news came and may come again, in milliseconds. */
