@@ -59,5 +59,7 @@ export interface LocalTasks {
 
 export interface LocalTasksListener {
   onLocalTasks(tasks: ReadonlyMap<string, LocalTask>, reason: string): void;
+  /** Of a task that was not looked at yet: it runs and has nothing to say of its health, or has ended since. */
+  onHeard?(taskId: string, what: 'running' | 'gone'): void;
   onUnavailable(error: Error): void;
 }

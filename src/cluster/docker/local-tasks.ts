@@ -2,6 +2,9 @@
  * This node's own tasks, from its Docker's containers. Works on workers: it asks for nothing of the cluster. That one has
  * died the kernel says first (see process-watches.ts), Docker a second or so later, when it has tidied up.
  *
+ * A container is looked at when it is created, too: one that has no health check is known to be ready by the event of its
+ * start, and nobody waits for the answer to one more question meanwhile.
+ *
  * INVARIANT: a container that died never comes back by an answer that was on its way when it died.
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -52,6 +55,8 @@ export function dockerLocalTasks(options: DockerLocalTasksOptions): LocalTasks {
 class LocalContainers {
   private living = new Map<string, LocalTask>();
   private readonly died = new Map<string, number>();
+  /** Task ids of containers that will be ready as soon as they start. */
+  private readonly prepared = new Map<string, string>();
 
   constructor(private readonly client: DockerClient) {}
 
@@ -68,6 +73,12 @@ class LocalContainers {
   bury(containerId: string): void {
     this.died.set(containerId, performance.now());
     this.living.delete(containerId);
+    this.prepared.delete(containerId);
+  }
+
+  /** Its task, where it is ready once it has started and was not looked at since. */
+  readyTask(containerId: string): string | undefined {
+    return this.living.has(containerId) ? undefined : this.prepared.get(containerId);
   }
 
   /** Started (again) or unpaused: a death before that counts no more. */
@@ -78,6 +89,8 @@ class LocalContainers {
 
   async relist(signal: AbortSignal): Promise<void> {
     for (const [id, since] of this.died) if (performance.now() - since > mourning) this.died.delete(id);
+    // Of some it may have been missed that they are gone.
+    this.prepared.clear();
     const listed = (await this.client.containers(signal, taskFilter)).map((container) => idOf(container, 'Id')).filter((id) => id !== null);
     const found = new Map<string, LocalTask>();
     for (let start = 0; start < listed.length; start += inspections) {
@@ -91,11 +104,24 @@ class LocalContainers {
   async add(containerId: string, signal: AbortSignal): Promise<void> {
     const task = await this.inspect(containerId, signal);
     if (task !== null && !this.died.has(containerId)) this.living.set(containerId, task);
+    this.prepared.delete(containerId);
+  }
+
+  /** One that was created and has not started yet. */
+  async prepare(containerId: string, signal: AbortSignal): Promise<void> {
+    const container = await this.look(containerId, signal);
+    const taskId = hasHealthCheck(container) ? null : taskOf(container);
+    if (taskId !== null && !this.died.has(containerId)) this.prepared.set(containerId, taskId);
   }
 
   private async inspect(containerId: string, signal: AbortSignal): Promise<LocalTask | null> {
+    return localTaskOf(await this.look(containerId, signal));
+  }
+
+  /** Null: there is no such container any more. */
+  private async look(containerId: string, signal: AbortSignal): Promise<RawObject> {
     try {
-      return localTaskOf(await this.client.inspectContainer(containerId, signal));
+      return await this.client.inspectContainer(containerId, signal);
     } catch (error) {
       if (error instanceof DockerAnswerError && error.statusCode === 404) return null;
       throw error;
@@ -105,10 +131,20 @@ class LocalContainers {
 
 /** Null: not a task's container, or it has no process (any more). */
 export function localTaskOf(container: RawObject): LocalTask | null {
-  const taskId = idOf(field(container, 'Config', 'Labels'), taskLabel);
+  const taskId = taskOf(container);
   const processId = numberOf(container, 'State', 'Pid') ?? 0;
   if (taskId === null || field(container, 'State', 'Running') !== true || !Number.isSafeInteger(processId) || processId < 2) return null;
   return { taskId, namespace: `/proc/${processId}/ns/net`, processId, isReady: isHealthy(container) };
+}
+
+function taskOf(container: RawObject): string | null {
+  return idOf(field(container, 'Config', 'Labels'), taskLabel);
+}
+
+/** Its own or its image's: without a test, or with `NONE` for one, it has none (Docker's API, HealthConfig). */
+function hasHealthCheck(container: RawObject): boolean {
+  const test = field(container, 'Config', 'Healthcheck', 'Test');
+  return Array.isArray(test) && test.length > 0 && test[0] !== 'NONE';
 }
 
 /** As Swarm sees it: a container without a health check is healthy once it runs. */
@@ -123,6 +159,9 @@ class LocalTasksFollower {
   private readonly alarm = new Alarm();
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 3_000 });
   private readonly started = new Set<string>();
+  private readonly created = new Set<string>();
+  /** Task ids of containers that were told to run and not looked at since. */
+  private readonly heard = new Map<string, string>();
   private readonly processes: ProcessWatches | null;
   private relist: string | null = 'start';
   private told: ReadonlyMap<string, LocalTask> | null = null;
@@ -170,9 +209,14 @@ class LocalTasksFollower {
     if (id === '') return;
     if (action === 'die' || action === 'destroy') {
       this.started.delete(id);
+      this.created.delete(id);
       this.onDeath(id, `container ${action}`);
+    } else if (action === 'create') {
+      this.created.add(id);
+      this.alarm.ring();
     } else if (action === 'start') {
       this.containers.revive(id);
+      this.hear(id);
       this.lookAt(id);
     } else if (action.startsWith('health_status')) {
       this.lookAt(id);
@@ -181,8 +225,26 @@ class LocalTasksFollower {
 
   private onDeath(id: string, reason: string): void {
     this.containers.bury(id);
+    this.settle([id]);
     // Before the first list, or while lists fail, what is left is told by the next one that works.
     if (this.told !== null && this.failure === null) this.tell(reason);
+  }
+
+  private hear(id: string): void {
+    const taskId = this.containers.readyTask(id);
+    if (taskId === undefined || this.told === null || this.failure !== null) return;
+    this.heard.set(id, taskId);
+    this.listener.onHeard?.(taskId, 'running');
+  }
+
+  /** They have been looked at, or are gone. */
+  private settle(ids: Iterable<string>): void {
+    for (const id of ids) {
+      const taskId = this.heard.get(id);
+      if (taskId === undefined || this.started.has(id)) continue;
+      this.heard.delete(id);
+      if (!this.containers.alive.has(id)) this.listener.onHeard?.(taskId, 'gone');
+    }
   }
 
   private lookAt(id: string): void {
@@ -207,14 +269,25 @@ class LocalTasksFollower {
         signal.throwIfAborted();
         this.backoff.reset();
         this.tell(reason ?? 'container start');
+        this.settle(reason === null ? started : [...this.heard.keys()]);
+        await this.prepare(signal);
         await this.alarm.wait(this.resyncMilliseconds, signal);
-        if (this.relist === null && this.started.size === 0) this.relist = 'resync';
+        if (this.relist === null && this.started.size === 0 && this.created.size === 0) this.relist = 'resync';
       } catch (error) {
         if (signal.aborted) return;
         this.relist = 'Docker answers again';
         this.fail(error instanceof Error ? error : new Error(String(error)));
         await this.alarm.wait(this.backoff.next(), signal);
       }
+    }
+  }
+
+  /** Those that run already go first. */
+  private async prepare(signal: AbortSignal): Promise<void> {
+    for (const id of this.created) {
+      if (this.started.size > 0 || this.relist !== null) return;
+      this.created.delete(id);
+      await this.containers.prepare(id, signal);
     }
   }
 

@@ -50,18 +50,18 @@ export class FirstHand {
     this.known = local;
     if (known === null) return;
     let hasChanged = false;
-    const note = (id: string, what: keyof News | null): void => {
-      if ((this.notes.get(id)?.what ?? null) === what) return;
-      this.notes.delete(id);
-      if (what !== null) this.notes.set(id, { what, until: this.now() + this.fresh });
-      hasChanged = true;
-    };
+    const note = (id: string, what: keyof News | null): void => { hasChanged = this.note(id, what) || hasChanged; };
     for (const id of known.keys()) if (!local.has(id)) note(id, 'gone');
     for (const [id, { isReady }] of local) {
       if (isReady !== true) note(id, null);
       else if (known.get(id)?.isReady !== true) note(id, 'running');
     }
     if (hasChanged) this.tell();
+  }
+
+  /** Of one that is not among the local tasks yet. */
+  onHeard(id: string, what: keyof News): void {
+    if (this.known !== null && this.note(id, what)) this.tell();
   }
 
   /** The same tasks, overheard. */
@@ -76,11 +76,23 @@ export class FirstHand {
               // Afterwards: a task is told to run when its namespace is known.
               this.onLocalTasks(tasks);
             },
+            onHeard: (id, what) => {
+              listener.onHeard?.(id, what);
+              this.onHeard(id, what);
+            },
             onUnavailable: (error) => { listener.onUnavailable(error); },
           },
           signal,
         ),
     };
+  }
+
+  /** Gives whether there is something new to be said. */
+  private note(id: string, what: keyof News | null): boolean {
+    if ((this.notes.get(id)?.what ?? null) === what) return false;
+    this.notes.delete(id);
+    if (what !== null) this.notes.set(id, { what, until: this.now() + this.fresh });
+    return true;
   }
 
   private tell(): void {

@@ -20,6 +20,10 @@ export class Recorder implements ClusterListener, LocalTasksListener {
     this.write(`local: ${[...tasks.values()].map(({ taskId, namespace }) => `${taskId}=${namespace}`).join(' ')}`);
   }
 
+  onHeard(taskId: string, what: string): void {
+    this.write(`heard: ${taskId} ${what}`);
+  }
+
   onUnavailable(error: Error): void {
     this.write(`unavailable: ${error.message}`);
   }

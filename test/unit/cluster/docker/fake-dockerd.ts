@@ -12,7 +12,8 @@ export type Failure = 'none' | 'error' | 'hang' | 'cut' | 'not a manager' | 'not
 export class FakeDockerd {
   cluster: RawCluster = { services: [], tasks: [], nodes: [], networks: [] };
   info: unknown = {};
-  containers = new Map<string, { taskId: string; pid: number }>();
+  /** `pid` 0: created, and not started. */
+  containers = new Map<string, { taskId: string; pid: number; healthCheck?: readonly string[] }>();
   failure: Failure = 'none';
   /** For event streams only. */
   eventsFailure: Failure = 'none';
@@ -113,7 +114,10 @@ export class FakeDockerd {
         const container = this.containers.get(url.pathname.split('/')[2] ?? '');
         await this.inspectionGate;
         if (container === undefined) return '';
-        return JSON.stringify({ Config: { Labels: { 'com.docker.swarm.task.id': container.taskId } }, State: { Running: true, Pid: container.pid } });
+        return JSON.stringify({
+          Config: { Labels: { 'com.docker.swarm.task.id': container.taskId }, ...(container.healthCheck === undefined ? {} : { Healthcheck: { Test: container.healthCheck } }) },
+          State: { Running: container.pid !== 0, Pid: container.pid },
+        });
       }
     }
   }

@@ -60,6 +60,57 @@ test('a task that dies while it is asked about does not come back from the dead'
   expect(recorder.count('task2')).toBe(0);
 });
 
+/** Its container is created, and Docker has been asked about it. */
+async function created(healthCheck?: readonly string[]): Promise<void> {
+  dockerd.containers.set(two, { taskId: 'task2', pid: 0, ...(healthCheck === undefined ? {} : { healthCheck }) });
+  dockerd.event('container', 'create', two);
+  while (!dockerd.requests.some((request) => request.includes(two))) await sleep(2);
+  await sleep(50);
+}
+
+test.each([['no health check', undefined], ['its image’s turned off', ['NONE']]])('a task with %s is heard to run by the event of its start, however long Docker takes to be asked', async (_what, healthCheck) => {
+  await created(healthCheck);
+  dockerd.inspectionGate = new Promise(() => undefined);
+  dockerd.event('container', 'start', two);
+  await recorder.until('heard: task2 running');
+});
+
+test('a task with a health check is not heard to run: it is healthy when Docker says so', async () => {
+  await created(['CMD', 'true']);
+  dockerd.containers.set(two, { taskId: 'task2', pid: 4712 });
+  dockerd.event('container', 'start', two);
+  await recorder.until('task2=/proc/4712/ns/net');
+  expect(recorder.count('heard')).toBe(0);
+});
+
+test('a task that was heard to run and is gone before Docker can be asked is heard to be gone', async () => {
+  await created();
+  dockerd.inspectionGate = new Promise(() => undefined);
+  dockerd.event('container', 'start', two);
+  await recorder.until('heard: task2 running');
+  dockerd.event('container', 'die', two);
+  await recorder.until('heard: task2 gone');
+});
+
+test('a task that was heard to run and that a list does not have is heard to be gone: its end was missed', async () => {
+  await created();
+  let open: () => void = () => undefined;
+  dockerd.inspectionGate = new Promise((resolve) => (open = resolve));
+  dockerd.event('container', 'start', two);
+  await recorder.until('heard: task2 running');
+  dockerd.containers.delete(two);
+  open();
+  await recorder.until('heard: task2 gone');
+});
+
+test('a task that was heard to run stays when it has been looked at', async () => {
+  await created();
+  dockerd.containers.set(two, { taskId: 'task2', pid: 4712 });
+  dockerd.event('container', 'start', two);
+  await recorder.until('task2=/proc/4712/ns/net');
+  expect(recorder.log.filter((entry) => entry.startsWith('heard'))).toEqual(['heard: task2 running']);
+});
+
 test('a task whose process ends leaves at once, though Docker says for seconds that it runs', async () => {
   endOf.get(4711)?.();
   await recorder.until('local: ');

@@ -35,6 +35,16 @@ test('a container that begins to run is told of when it is healthy, not before',
   expect(said).toEqual([{ gone: [], running: ['one'] }]);
 });
 
+test('a container is told of when it is heard to run, once; and when it has ended before anybody looked at it', () => {
+  here();
+  firstHand.onHeard('one', 'running');
+  here('one!');
+  expect(said).toEqual([{ gone: [], running: ['one'] }]);
+  firstHand.onHeard('two', 'running');
+  firstHand.onHeard('two', 'gone');
+  expect(said.at(-1)).toEqual({ gone: ['two'], running: ['one'] });
+});
+
 test('what is found at the start is no news', () => {
   here('one!');
   expect(said).toEqual([]);
