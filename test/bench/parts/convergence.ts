@@ -3,9 +3,10 @@
  * in or out, seen by test/tools/watch-ipvs.c for both meshes alike. A round scales a service up, kills containers of it, and
  * scales it down.
  */
-import { containersOf } from '../../e2e/support/cluster.js';
+import { containersOf, everywhere, startMeshes } from '../../e2e/support/cluster.js';
 import { askDocker } from '../../e2e/support/docker.js';
 import { eventually, shell } from '../../e2e/support/lab.js';
+import { stopMesh } from '../../e2e/support/mesh.js';
 import { microseconds, parseEvents, takenInAt, takenOutAt, type IpvsEvent } from '../ipvs-events.js';
 import { vm } from '../machine.js';
 import { summaries, type PartContext } from '../part.js';
@@ -29,6 +30,7 @@ const whatOf: Readonly<Record<Happening, string>> = {
 
 const ports: Readonly<Record<Side, number>> = { routemesh: 8080, dockerd: 8180 };
 const nameOf = (side: Side): string => `bench-${side}`;
+const bystandersAtOnce = 2;
 const bystanders = (count: number): string[] => Array.from({ length: count }, (_, index) => `bench-beside-${index + 1}`);
 
 export async function* convergence(context: PartContext): AsyncGenerator<readonly Figure[]> {
@@ -40,13 +42,10 @@ async function withServices({ nodes, rounds, small, tell }: PartContext, service
   const beside = bystanders(services - 1);
   const measured = (['routemesh', 'dockerd'] as const).map(nameOf);
   return await tidied(async () => {
-    // One after the other: many at once keep an emulated Swarm from its heartbeats, its nodes count as down, and all begins anew.
-    for (const [index, name] of beside.entries()) {
-      await createService('both', { name, ports: [{ published: 9000 + index, target: 80 }] });
-      await runningTasks('dockerd', name, 1);
+    if (beside.length > 0) {
+      await createBystanders(nodes, beside);
+      tell(`convergence: ${beside.length} other services run`);
     }
-    await dockerdPublishes(nodes, beside.length);
-    if (beside.length > 0) tell(`convergence: ${beside.length} other services run`);
     for (const side of ['routemesh', 'dockerd'] as const) {
       await createService(side, { name: nameOf(side), ports: [{ published: ports[side], target: 80 }] });
       await runningTasks(side, nameOf(side), 1);
@@ -69,6 +68,21 @@ async function withServices({ nodes, rounds, small, tell }: PartContext, service
     await removeServices(nodes, [...measured, ...beside]);
     await dockerdPublishes(nodes, 0);
   });
+}
+
+/** Without our controllers, which would look at each of them as it comes; they take all of them in when they start again. */
+async function createBystanders(nodes: readonly string[], names: readonly string[]): Promise<void> {
+  await everywhere((node) => stopMesh(node), nodes);
+  const entries = [...names.entries()];
+  // Few at once: many keep an emulated Swarm from its heartbeats, its nodes count as down, and all begins anew.
+  while (entries.length > 0) {
+    await Promise.all(entries.splice(0, bystandersAtOnce).map(async ([index, name]) => {
+      await createService('both', { name, ports: [{ published: 9000 + index, target: 80 }] });
+      await runningTasks('dockerd', name, 1);
+    }));
+  }
+  await dockerdPublishes(nodes, names.length);
+  await startMeshes(nodes);
 }
 
 async function once(nodes: readonly string[], side: Side, most: number): Promise<Delays> {
