@@ -30,7 +30,7 @@ interface Sample {
   readonly firstSync: Step;
   readonly change: Step;
   readonly savedAgain: Step;
-  /** Of one core, with a full look every 10 s. */
+  /** Of one core, in the first half minute after a start. */
   readonly restPercent: number;
   readonly mostResidentMiB: number;
   readonly floor: Floor;
