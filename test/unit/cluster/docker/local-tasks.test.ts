@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dockerLocalTasks, localTaskOf } from '../../../../src/cluster/docker/local-tasks.js';
+import { localTaskOf } from '../../../../src/cluster/docker/local-containers.js';
+import { dockerLocalTasks } from '../../../../src/cluster/docker/local-tasks.js';
 import type { Recorder } from '../recorder.js';
 import { DockerBed } from './docker-bed.js';
 import type { FakeDockerd } from './fake-dockerd.js';
