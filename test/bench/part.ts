@@ -31,7 +31,3 @@ export function referenceOf(name: ReferenceName, summary: Summary): NonNullable<
 export function summaries<Sample>({ routemesh, dockerd }: Sides<Sample>, value: (sample: Sample) => number, by?: (samples: readonly number[]) => number): [Summary, NonNullable<Figure['reference']>] {
   return [summarise(routemesh.map(value), by), referenceOf('dockerd', summarise(dockerd.map(value), by))];
 }
-
-export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}

@@ -1,7 +1,8 @@
 /** Churn: whether anything of a controller grows while services and tasks come and go as fast as Docker takes them. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { shell } from '../../e2e/support/lab.js';
 import { factsOf, usedHeapMiB } from '../controller.js';
-import { pause, type PartContext } from '../part.js';
+import type { PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
 import { slope, summarise } from '../statistics.js';
 import { createService, removeServices, runningTasks, scale, type Side } from '../swarm.js';

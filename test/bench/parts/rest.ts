@@ -1,12 +1,13 @@
 /** Rest: what a controller costs when nothing happens, beside a program that does next to nothing. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { everywhere } from '../../e2e/support/cluster.js';
 import { eventually, lab } from '../../e2e/support/lab.js';
 import { served, status } from '../../e2e/support/mesh.js';
 import { factsOf } from '../controller.js';
-import { pause, type PartContext } from '../part.js';
+import type { PartContext } from '../part.js';
 import { cpuBetween } from '../processes.js';
 import { figure, type Figure } from '../report.js';
 import { summarise } from '../statistics.js';

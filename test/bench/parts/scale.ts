@@ -2,13 +2,14 @@
  * Scale, without Docker: one node of a cluster that a file describes, with 10, 1,000 and 10,000 ports of 5 endpoints each
  * and 3 and 100 nodes. The other nodes are names and addresses: only this one is measured.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { attempt, eventually, lab, shell } from '../../e2e/support/lab.js';
 import { removeMesh, startMesh, status, stopMesh } from '../../e2e/support/mesh.js';
 import { clusterFile, endpointsOfAService, type ClusterSize } from '../cluster-file.js';
 import { factsOf, logLength, programmedAfter } from '../controller.js';
 import { restoreFloor, saveFloor, type Floor } from '../floor.js';
 import { fromEpochRealtime } from '../machine.js';
-import { pause, referenceOf, sizesUpTo, type PartContext } from '../part.js';
+import { referenceOf, sizesUpTo, type PartContext } from '../part.js';
 import { cpuBetween, type Cpu } from '../processes.js';
 import { figure, type Figure } from '../report.js';
 import { summarise } from '../statistics.js';
