@@ -1,4 +1,4 @@
-/** iptables: observed with one `iptables-save` at most, changed with one `iptables-restore --noflush -w`, which is atomic per table. */
+/** iptables: observed with one `iptables-save` at most, none where nobody else has changed anything, changed with one `iptables-restore --noflush -w`, which is atomic per table. */
 import { CommandError, run } from '../../../native/index.js';
 import { BeforeUs } from '../before-us.js';
 import { asError } from '../errors.js';
@@ -88,6 +88,7 @@ async function tryOnce(ruleset: Ruleset, changes: readonly IptablesChange[], opt
   const input = `${lines.map(({ text }) => text).join('\n')}\n`;
   try {
     await run(command[0], command.slice(1), { namespace: ruleset.namespace, input, timeoutMs: Math.min(longestMs, timeoutMs + lines.length * millisecondsPerLine) });
+    ruleset.restored(lines);
     return null;
   } catch (error) {
     ruleset.forget();

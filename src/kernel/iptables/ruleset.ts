@@ -1,12 +1,14 @@
 /**
  * iptables of one namespace. To read it starts a program, which costs more than all else that a look at a quiet node does:
- * so it is read anew only when something has changed.
+ * so it is read anew only when somebody else has changed something.
  *
- * INVARIANT: what is kept was read at the generation that nftables still has. iptables-legacy has no generation, and is
- * always read.
+ * INVARIANT: what is kept is as of the generation that nftables still has: read then, or read before and changed by us
+ * since, without anybody's commit between ours. iptables-legacy has no generation, and is always read.
  */
 import { Nftables, run, type NetworkNamespace } from '../../../native/index.js';
+import type { IptablesTable } from '../../plan/iptables.js';
 import { parseIptablesSave, type IptablesDocument } from './document.js';
+import { restored } from './restored.js';
 
 /** Long rulesets take their time. */
 const timeoutMs = 120_000;
@@ -40,6 +42,16 @@ export class Ruleset {
     const document = parseIptablesSave(stdout);
     if (generation !== null && isOfNftables(stdout) && stdout.length <= longestText) this.kept = { document, generation, readAt: performance.now() };
     return document;
+  }
+
+  /** iptables-restore has taken these lines. */
+  restored(lines: readonly { readonly text: string; readonly table: IptablesTable }[]): void {
+    if (this.kept === null) return;
+    // Each commit is one transaction, which makes one generation (nf_tables_commit() of net/netfilter/nf_tables_api.c).
+    const commits = lines.filter(({ text }) => text === 'COMMIT').length;
+    const expected = (this.kept.generation + commits) >>> 0;
+    const document = this.generation() === expected ? restored(this.kept.document, lines) : null;
+    this.kept = document === null ? null : { ...this.kept, document, generation: expected };
   }
 
   /** Somebody has reason to doubt it. */
