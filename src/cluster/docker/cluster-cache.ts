@@ -1,4 +1,6 @@
-/** The last lists of Docker, and how parts of them are brought up to date. */
+/** The last lists of Docker, and how parts of them are brought up to date. What is as it was stays the same object. */
+import { isDeepStrictEqual } from 'node:util';
+import { isSameList } from '../../sharing.js';
 import { byId } from '../sorting.js';
 import type { DockerClient } from './client.js';
 import { DockerAnswerError } from './errors.js';
@@ -17,15 +19,21 @@ export async function look(client: DockerClient, scope: LookScope, before: RawCl
     const [services, tasks, nodes, networks] = await Promise.all([
       client.services(signal), client.tasks(signal), client.nodes(signal), client.swarmNetworks(signal),
     ]);
-    return { services: inOrder(services), tasks: inOrder(tasks), nodes, networks };
+    return {
+      services: inOrder(before?.services, services), tasks: inOrder(before?.tasks, tasks),
+      nodes: inOrder(before?.nodes, nodes), networks,
+    };
   }
-  if (scope.kind === 'nodes') return { ...before, nodes: await client.nodes(signal) };
+  if (scope.kind === 'nodes') return { ...before, nodes: inOrder(before.nodes, await client.nodes(signal)) };
   if (scope.kind === 'services') {
     const looked = await lookAtServices(client, scope.ids, before, signal);
     if (looked !== null) return looked;
   }
   const [services, tasks, nodes] = await Promise.all([client.services(signal), client.tasks(signal), client.nodes(signal)]);
-  return { ...before, services: inOrder(services), tasks: inOrder(tasks), nodes };
+  return {
+    ...before,
+    services: inOrder(before.services, services), tasks: inOrder(before.tasks, tasks), nodes: inOrder(before.nodes, nodes),
+  };
 }
 
 /** Null when a service went away meanwhile: Docker answers 404 for the tasks of a service that it does not know. */
@@ -46,14 +54,20 @@ async function lookAtServices(client: DockerClient, ids: ReadonlySet<string>, be
   }
 }
 
-function replaced(before: readonly RawObject[], now: readonly RawObject[], isAsked: (object: RawObject) => boolean): RawObject[] {
-  return inOrder([...before.filter((object) => !isAsked(object)), ...now.filter(isAsked)]);
+function replaced(before: readonly RawObject[], now: readonly RawObject[], isAsked: (object: RawObject) => boolean): readonly RawObject[] {
+  return inOrder(before, [...before.filter((object) => !isAsked(object)), ...now.filter(isAsked)]);
 }
 
-/** In one order, so that lists can be compared. */
-function inOrder(objects: readonly RawObject[]): RawObject[] {
-  const keyed = objects.map((object) => ({ object, id: textOf(object, 'ID') ?? '' }));
-  return keyed.sort(byId).map(({ object }) => object);
+/** In one order, and made of the objects of before wherever they say the same: the list of before itself where all do. */
+function inOrder(before: readonly RawObject[] | undefined, objects: readonly RawObject[]): readonly RawObject[] {
+  const known = new Map(before?.map((object) => [textOf(object, 'ID') ?? '', object]));
+  const keyed = objects.map((object) => {
+    const id = textOf(object, 'ID') ?? '';
+    const then = known.get(id);
+    return { id, object: isDeepStrictEqual(then, object) ? then : object };
+  });
+  const now = keyed.sort(byId).map(({ object }) => object);
+  return before !== undefined && isSameList(before, now) ? before : now;
 }
 
 /** What has to be looked at, gathered until there is time for it. */

@@ -11,16 +11,16 @@
  * - A look that fails changes nothing: the last good state stays, and the next look takes in everything.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { Backoff } from '../../controller/backoff.js';
 import { silentLogger, type Logger } from '../../log.js';
+import { isSameList } from '../../sharing.js';
 import { Alarm } from '../alarm.js';
 import type { ClusterListener, ClusterSource } from '../source.js';
 import { Teller } from '../teller.js';
 import { changeTimes } from './change-times.js';
 import { DockerClient } from './client.js';
 import { look, PendingLook, type LookScope } from './cluster-cache.js';
-import { convertCluster } from './convert.js';
+import { ClusterConverter, convertCluster } from './convert.js';
 import { convergingServices, defaultPollIntervals, fastInterval, type PollIntervals } from './convergence.js';
 import { followEvents } from './events.js';
 import { clusterEventFilters, hintOf } from './hints.js';
@@ -77,6 +77,7 @@ class DockerFollower {
   private streaming = false;
   private watching = false;
   private readonly recent = new RecentTaskEvents();
+  private readonly converter = new ClusterConverter();
   private lastEverything = -Infinity;
   private lastCluster = -Infinity;
   private lastChange = -Infinity;
@@ -195,13 +196,13 @@ class DockerFollower {
     if (scope.kind === 'cluster' || scope.kind === 'everything') this.lastCluster = began;
     if (scope.kind === 'everything') this.lastEverything = began;
     const raw = { ...listed, tasks: this.recent.over(listed.tasks) };
-    if (!isDeepStrictEqual(raw.tasks, this.raw?.tasks) || !isDeepStrictEqual(raw.services, this.raw?.services)) this.lastChange = began;
+    if (!isSameList(raw.tasks, this.raw?.tasks ?? []) || !isSameList(raw.services, this.raw?.services ?? [])) this.lastChange = began;
     this.take(raw, reason);
   }
 
   private take(raw: RawCluster, reason: string): void {
     this.raw = raw;
-    const { state, notes } = convertCluster(raw);
+    const { state, notes } = this.converter.convert(raw);
     this.tellNotes(notes);
     this.teller.tell(state, reason, () => changeTimes(this.teller.lastState, state, raw));
   }

@@ -21,7 +21,8 @@ const statesBefore: ReadonlySet<string> = new Set(['ready', 'starting']);
 export function convertTask(
   raw: RawObject,
   service: ServiceOfTask,
-  nodes: ReadonlyMap<string, ClusterNode>,
+  /** The one that it is on, where that is known. */
+  node: ClusterNode | undefined,
   known: NetworksById,
 ): { task: Task | null; note?: Note } {
   const state = textOf(raw, 'Status', 'State') ?? '';
@@ -29,7 +30,6 @@ export function convertTask(
   const isStarting = statesBefore.has(state) && (desired === 'running' || desired === 'ready');
   if (state !== 'running' && !isStarting) return { task: null };
   const id = idOf(raw, 'ID');
-  const node = nodes.get(textOf(raw, 'NodeID') ?? '');
   if (id === null || node === undefined) return { task: null, note: `a task of ${service.name} without a usable ID or node is skipped` };
   if (!node.ready) return { task: null };
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { convertCluster } from '../../../../src/cluster/docker/convert.js';
+import { ClusterConverter, convertCluster } from '../../../../src/cluster/docker/convert.js';
 import type { RawCluster } from '../../../../src/cluster/docker/raw.js';
 import { defaultPortPolicy } from '../../../../src/cluster/policy.js';
 import { alpha, back, beta, clusterJson, front, ingress, networkJson, nodeJson, serviceJson, taskJson, tcp8080 } from './swarm-json.js';
@@ -268,5 +268,42 @@ describe('odd JSON', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('converting again and again', () => {
+  const whole = clusterJson({
+    services: [serviceJson('dbid', { ports: [{ ...tcp8080, PublishedPort: 5432 }] }), serviceJson('webid', { ports: [tcp8080], networks: [front] })],
+    tasks: [
+      taskJson('t1', { service: 'webid', node: 'alphaid', slot: 1, attachments: [[ingress, '10.0.0.8/24']] }),
+      taskJson('t2', { service: 'dbid', node: 'betaid', slot: 1, attachments: [[ingress, '10.0.0.9/24']] }),
+    ],
+  });
+  const changedTask = taskJson('t1', { service: 'webid', node: 'alphaid', slot: 1, state: 'failed', attachments: [[ingress, '10.0.0.8/24']] });
+
+  test('of a cluster where one task has changed, the rest is what it was, object by object', () => {
+    const converter = new ClusterConverter();
+    const before = converter.convert(whole).state;
+    const after = converter.convert({ ...whole, tasks: [changedTask, ...whole.tasks.slice(1)] }).state;
+
+    expect(after.tasks.map(({ id }) => id)).toEqual(['t2']);
+    expect(after.tasks[0]).toBe(before.tasks[1]);
+    after.services.forEach((service, index) => { expect(service).toBe(before.services[index]); });
+  });
+
+  test.each<[string, Partial<RawCluster>]>([
+    ['a node goes down', { nodes: [nodeJson('alphaid', 'alpha', '192.168.56.11', { state: 'down' }), beta] }],
+    ['a node gets another name', { nodes: [nodeJson('alphaid', 'gamma', '192.168.56.11'), beta] }],
+    ['the ingress network is made anew as another', { networks: [networkJson({ ...ingress, ingress: false }), networkJson(front)] }],
+    ['a service publishes another port', { services: [serviceJson('webid', { ports: [{ ...tcp8080, PublishedPort: 8081 }] })] }],
+    ['a service gets a policy', { services: [serviceJson('webid', { ports: [tcp8080], labels: { 'routemesh.scheduler': 'sh' } })] }],
+    ['a task fails', { tasks: [changedTask] }],
+  ])('nothing old is served after %s', (_, change) => {
+    const converter = new ClusterConverter();
+    converter.convert(whole);
+    const changed = { ...whole, ...change };
+
+    expect(converter.convert(changed)).toEqual(convertCluster(changed));
+    expect(converter.convert(whole)).toEqual(convertCluster(whole));
   });
 });
