@@ -12,6 +12,8 @@ import { MulticastSocket } from './multicast.js';
 /** What happened since the last call. */
 export interface ChangeHint {
   readonly topics: ReadonlySet<MonitorTopic>;
+  /** Names of the links that it was about, where they were asked for. */
+  readonly devices: ReadonlySet<string>;
   /** The kernel had more to tell than the socket could hold (ENOBUFS): take everything as changed. */
   readonly overflowed: boolean;
 }
@@ -23,6 +25,8 @@ export interface MonitorOptions {
   readonly allNamespaces?: boolean | undefined;
   /** Whether an event is worth a call; all are when left out. Called for each, in their order. */
   readonly concerns?: ((event: KernelEvent) => boolean) | undefined;
+  /** Whether to say which links it was about. */
+  readonly devices?: boolean | undefined;
   /** Called once for each burst of changes; one's own changes count too. */
   readonly onChange: (hint: ChangeHint) => void;
   /** The socket broke and the monitor has closed itself. */
@@ -45,6 +49,7 @@ const DEFAULT_SETTLE_MS = 20;
 export class KernelMonitor {
   private readonly sockets: MulticastSocket[] = [];
   private topics = new Set<MonitorTopic>();
+  private devices = new Set<string>();
   private overflowed = false;
   private timer: NodeJS.Timeout | undefined;
   private isReferenced = true;
@@ -109,10 +114,12 @@ export class KernelMonitor {
 
   /** One that is cut still says that something changed. */
   private note(datagram: Uint8Array, decode: (datagram: Uint8Array, topicsOnly: boolean) => KernelEvent[]): void {
-    const { concerns } = this.options;
+    const { concerns, devices } = this.options;
     try {
-      for (const event of decode(datagram, concerns === undefined)) {
-        if (concerns === undefined || concerns(event)) this.topics.add(event.topic);
+      for (const event of decode(datagram, concerns === undefined && devices !== true)) {
+        if (concerns?.(event) === false) continue;
+        this.topics.add(event.topic);
+        if (devices === true && event.link !== undefined) this.devices.add(event.link.name);
       }
     } catch {
       this.overflowed = true;
@@ -126,9 +133,10 @@ export class KernelMonitor {
   }
 
   private report(): void {
-    const hint: ChangeHint = { topics: this.topics, overflowed: this.overflowed };
+    const hint: ChangeHint = { topics: this.topics, devices: this.devices, overflowed: this.overflowed };
     this.timer = undefined;
     this.topics = new Set();
+    this.devices = new Set();
     this.overflowed = false;
     this.options.onChange(hint);
   }

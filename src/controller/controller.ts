@@ -15,8 +15,8 @@ import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js'
 import type { ClusterState } from '../cluster/state.js';
 import type { EventObject, EventRecorder } from '../event.js';
 import type { Change } from '../kernel/change.js';
-import { closedMarks, isOfClosedPort } from '../kernel/order.js';
-import { isRepair, stillWanted } from '../kernel/repair.js';
+import { isRepair } from '../kernel/repair.js';
+import type { Doubted } from '../kernel/glance.js';
 import type { KernelStatistics } from '../kernel/statistics.js';
 import type { Logger } from '../log.js';
 import type { MetricsFacts } from '../metrics/facts.js';
@@ -28,16 +28,18 @@ import { peersOf } from '../plan/peers.js';
 import { Planner } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
 import { Arrivals } from './arrivals.js';
+import { AtOnce, joined } from './at-once.js';
 import { askWhyNoSets, supposingSets } from './sets.js';
 import { ChangeLog } from './change-log.js';
 import { ClusterWatch, type StateStore } from './cluster-watch.js';
 import { ConditionLog } from './condition-log.js';
+import { Doubts } from './doubts.js';
 import { DrainWatch } from './drain-watch.js';
 import type { EventLog } from './event-log.js';
 import { Gatherer } from './gather.js';
 import type { Health } from './health.js';
 import type { Insight } from './insight.js';
-import { Instruments } from './instruments.js';
+import { Instruments, type SyncKind } from './instruments.js';
 import { LookPace } from './look-pace.js';
 import { Looks } from './looks.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
@@ -71,10 +73,12 @@ const kernelHint = 'kernel hint';
 /** Events that `status` shows. */
 const latestEvents = 10;
 /**
- * Kinds of reasons for which the kernel itself must be looked at. For all others what the last plan left there is known,
- * and only what the new plan changes is applied: in the middle of a rolling update a whole look comes too late.
+ * Kinds of reasons for which the kernel itself must be looked at, and where it is hinted at as well. For all others what
+ * the last plan left there is known, and only what the new plan changes is applied: in the middle of a rolling update a
+ * whole look comes too late.
  */
-const reasonsToLook: ReadonlySet<string> = new Set([kernelHint, 'resync', 'retry']);
+const reasonsToLookEverywhere: ReadonlySet<string> = new Set(['resync', 'retry']);
+
 export class Controller {
   private readonly queue = new SyncQueue((reason, kinds) => this.syncSafely(reason, kinds));
   private readonly drains: DrainWatch;
@@ -83,6 +87,8 @@ export class Controller {
   private readonly planner = new Planner();
   private readonly pace: LookPace;
   private readonly looks = new Looks();
+  private readonly atOnce: AtOnce;
+  private readonly doubts = new Doubts();
   private readonly syncs: SyncLog;
   private readonly conditions: ConditionLog;
   private readonly startedAt = new Date();
@@ -97,14 +103,13 @@ export class Controller {
   private lastHeld: NodePlan | null = null;
   private lastContext: PlanContext | null = null;
   private hurrying: NodeJS.Immediate | undefined;
-  /** What was told to IPVS without waiting for a sync, since the last one began, and the plan that asked for it. */
-  private told: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
   private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
   /** When we last changed the kernel, by performance.now(). */
   private lastChangeAt = -Infinity;
 
   constructor(private readonly options: ControllerOptions) {
     const { kernel, settings, events, logger } = options;
+    this.atOnce = new AtOnce(kernel);
     this.pace = new LookPace(settings.resyncMilliseconds);
     this.syncs = new SyncLog(options.node, events);
     this.conditions = new ConditionLog(events);
@@ -125,7 +130,7 @@ export class Controller {
   async run(signal: AbortSignal): Promise<void> {
     const { source, kernel, events, version } = this.options;
     events.normal('Started', this.self, `routemesh ${version} started`, { source: source.description });
-    kernel.watch((what) => this.onKernelChange(what));
+    kernel.watch((what, doubted) => { this.onKernelChange(what, doubted); });
     this.peers.start();
     await this.cluster.follow(signal);
     this.looks.stop();
@@ -231,7 +236,8 @@ export class Controller {
     this.queue.request(reason);
   }
 
-  private onKernelChange(what: string): void {
+  private onKernelChange(what: string, doubted: Doubted): void {
+    this.doubts.add(doubted);
     // A failing sync leaves traces that would call for the next one at once: its backoff decides instead.
     if (this.syncs.isFailing) return;
     const isEcho = performance.now() - this.lastChangeAt < echoMilliseconds;
@@ -240,13 +246,9 @@ export class Controller {
 
   private async syncSafely(reason: string, kinds: ReadonlySet<string>): Promise<void> {
     const running = this.instruments.begin();
-    // This look serves what was hinted at before it.
-    const mustLook = [...kinds].some((kind) => reasonsToLook.has(kind));
-    if (mustLook) this.queue.cancel(kernelHint);
+    const doubted = this.doubtedFor(kinds);
     let result: ApplyResult | null = { applied: [], failed: [] };
     let broken: Error | null = null;
-    // What the kernel is known to hold; null: it must be looked at.
-    const known = mustLook ? null : this.lastApplied;
     try {
       // Before the state is read: between that and the plan nothing may come.
       const whyNoSets = await askWhyNoSets(this.cluster.state, this.options.settings, this.options.kernel);
@@ -254,44 +256,60 @@ export class Controller {
       const localTasks = this.cluster.tasks();
       if (state === null || localTasks === null) {
         running.abandon();
+        this.doubts.add(doubted);
         this.conditions.replace(this.cluster.conditions());
         return;
       }
-      result = await this.sync({ state, localTasks, whyNoSets }, reason, known);
+      result = await this.sync({ state, localTasks, whyNoSets }, reason, doubted);
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
     }
     if (result === null) {
       running.abandon();
+      this.doubts.add(doubted);
       this.queue.requestWithin(putOffMilliseconds, 'look put off', kernelHint);
       return;
     }
-    const milliseconds = running.end(known === null ? 'full' : 'incremental', broken === null && result.failed.length === 0);
-    this.finish({ reason, milliseconds, result, broken });
+    const kind = doubted === 'everywhere' ? 'full' : doubted.size > 0 ? 'partial' : 'incremental';
+    const milliseconds = running.end(kind, broken === null && result.failed.length === 0);
+    this.finish({ reason, milliseconds, result, broken }, kind);
   }
 
-  private async sync({ state, localTasks, whyNoSets }: { state: ClusterState; localTasks: ReadonlyMap<string, LocalTask>; whyNoSets: string | null }, reason: string, known: NodePlan | null): Promise<ApplyResult | null> {
+  /** Where the kernel is to be looked at for what must be looked at; nowhere, where what it holds is known. */
+  private doubtedFor(kinds: ReadonlySet<string>): Doubted {
+    if (this.lastApplied === null || [...kinds].some((kind) => reasonsToLookEverywhere.has(kind))) this.doubts.add('everywhere');
+    else if (!kinds.has(kernelHint)) return new Set();
+    // This look serves what was hinted at before it.
+    this.queue.cancel(kernelHint);
+    return this.doubts.take();
+  }
+
+  private async sync(
+    { state, localTasks, whyNoSets }: { state: ClusterState; localTasks: ReadonlyMap<string, LocalTask>; whyNoSets: string | null },
+    reason: string,
+    doubted: Doubted,
+  ): Promise<ApplyResult | null> {
     const { settings, node, kernel, logger } = this.options;
     const served = this.drains.apply(state, localTasks);
-    const context = this.gatherer.gather(served, { nodeId: node.id, settings, kernel, localTasks, whyNoSets, ...this.unanswering() }, known === null, (task, error) =>
+    const context = this.gatherer.gather(served, { nodeId: node.id, settings, kernel, localTasks, whyNoSets, ...this.unanswering() }, doubted, (task, error) =>
       logger.debug('A task’s namespace can’t be used', { task, error }),
     );
     const next = this.planner.plan(served, context);
     this.currentPlan = next;
     this.lastContext = context;
-    const told = this.told?.changes ?? [];
-    this.told = null;
-
-    const changes = known === null ? await this.lookFor(next) : kernel.differenceFrom(known, next);
+    const told = this.atOnce.take();
+    const known = this.lastApplied;
+    const isLook = known === null || doubted === 'everywhere' || doubted.size > 0;
+    const changes = isLook ? await this.lookFor(next, known, doubted) : kernel.differenceFrom(known, next);
     if (changes === null) {
-      this.leaveToNextSync(told, next);
+      this.atOnce.putBack(told, next);
       return null;
     }
     // What two plans differ by was taken by nobody.
-    const repairs = known === null ? changes.filter((change) => isRepair(change, this.lastHeld, next)) : [];
+    const repairs = isLook ? changes.filter((change) => isRepair(change, this.lastHeld, next)) : [];
     const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
-    const result: ApplyResult = { applied: told.length === 0 ? applied : [...told, ...applied.filter((change) => !told.some((done) => isSame(done, change)))], failed };
+    const result: ApplyResult = { applied: joined(told, applied), failed };
     this.changes.tell(result, repairs, reason);
     this.lastApplied = result.failed.length === 0 ? next : null;
     this.lastHeld = this.lastApplied ?? this.lastHeld;
@@ -300,17 +318,14 @@ export class Controller {
   }
 
   /** A look takes its time; what changed meanwhile is left to the sync that waits. Null: it was given up for that. */
-  private async lookFor(next: NodePlan): Promise<readonly Change[] | null> {
+  private async lookFor(next: NodePlan, known: NodePlan | null, doubted: Doubted): Promise<readonly Change[] | null> {
     const began = performance.now();
-    const changes = await this.looks.look((signal) => this.options.kernel.difference(next, signal), this.lastApplied !== null);
+    const glance = known === null || doubted === 'everywhere' ? undefined : { places: doubted, known };
+    const changes = await this.looks.look((signal) => this.options.kernel.difference(next, signal, glance), known !== null);
     if (changes === null) return null;
-    this.pace.looked(performance.now() - began, changes.length > 0);
-    return this.told === null ? changes : stillWanted(changes, next, this.told.plan);
-  }
-
-  /** They were done, and are yet to be told of. */
-  private leaveToNextSync(told: readonly Change[], plan: NodePlan): void {
-    if (told.length > 0) this.told = { plan: this.told?.plan ?? plan, changes: [...told, ...(this.told?.changes ?? [])] };
+    if (glance === undefined) this.pace.looked(performance.now() - began, changes.length > 0);
+    else this.pace.glanced(performance.now() - began, changes.length > 0);
+    return this.atOnce.without(changes, next);
   }
 
   /** Asked from now on, over the cables that this sync has laid. */
@@ -319,12 +334,6 @@ export class Controller {
     if (own !== undefined) this.peers.follow(peersOf(state, own.id).peers, routerAddress(own.address));
   }
 
-  /**
-   * Real servers that must take no more connections. A task that stops listens only a moment longer, and what is sent to
-   * it then is lost; a dead peer answers nothing at all. A port that closes is none of these: its DNAT goes first.
-   *
-   * And those that may take some now, where nothing else is left to be done: of a task that was awaited all else is there.
-   */
   private tellIpvsAtOnce(): void {
     const began = performance.now();
     const { state } = this.cluster;
@@ -332,23 +341,11 @@ export class Controller {
     if (state === null || localTasks === null || this.lastApplied === null || this.lastContext === null) return;
     // Of nothing nothing can be taken.
     if (this.lastApplied.ports.length === 0) return;
-    const { kernel } = this.options;
     const served = this.drains.apply(state, localTasks);
     const known = this.lastContext.localTasks;
     const alive = [...known.keys()].every((id) => localTasks.has(id)) ? known : new Map([...known].filter(([id]) => localTasks.has(id)));
     const soon = this.planner.plan(served, { ...this.lastContext, whyNoSets: supposingSets(this.lastContext.whyNoSets), localTasks: alive, ...this.unanswering() });
-    const already = this.told?.changes ?? [];
-    const closed = closedMarks(soon);
-    const changes = kernel
-      .ipvsDifferenceFrom(this.lastApplied, soon)
-      .filter((change) => !isOfClosedPort(change, closed) && !already.some((done) => isSame(done, change)));
-    const isAdded = ({ action }: Change): boolean => action === 'add';
-    // A new service never is alone: there is no need to compare all else.
-    const addsServices = changes.some((change) => isAdded(change) && change.subject.type === 'service');
-    const mayAdd = !addsServices && changes.some(isAdded) && kernel.differenceFrom(this.lastApplied, soon).every(({ kind }) => kind === 'ipvs');
-    const urgent = mayAdd ? changes : changes.filter((change) => !isAdded(change));
-    this.told = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : kernel.applyAtOnce(urgent))] };
-    if (urgent.length > 0) this.instruments.urgent(performance.now() - began);
+    if (this.atOnce.tell(this.lastApplied, soon)) this.instruments.urgent(performance.now() - began);
   }
 
   private unanswering(): Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> {
@@ -357,7 +354,7 @@ export class Controller {
     return this.silent;
   }
 
-  private finish(end: SyncEnd): void {
+  private finish(end: SyncEnd, kind: SyncKind): void {
     this.syncs.ended(end);
     if (end.result.applied.length > 0) {
       this.lastChangeAt = performance.now();
@@ -368,14 +365,12 @@ export class Controller {
     if (waitMilliseconds === null) this.queue.cancel('retry');
     else this.queue.requestAfter(waitMilliseconds, 'retry');
     this.drains.watch();
-    this.queue.requestAfter(this.pace.pause(), 'resync');
+    // Syncs without a whole look bring the next one nearer where they change something, and put none off.
+    if (kind === 'full') this.queue.requestAfter(this.pace.pause(), 'resync');
+    else this.queue.requestWithin(this.pace.pause(), 'resync');
   }
 }
 
 function sameSet(last: ReadonlySet<string>, now: ReadonlySet<string>): ReadonlySet<string> {
   return last.size === now.size && [...now].every((member) => last.has(member)) ? last : now;
-}
-
-function isSame(one: Change, other: Change): boolean {
-  return one.kind === other.kind && one.place === other.place && one.key === other.key && one.summary === other.summary;
 }

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LocalTask } from '../cluster/source.js';
 import type { ClusterState } from '../cluster/state.js';
+import type { Doubted } from '../kernel/glance.js';
 import type { LocalTaskNamespace, PlanContext } from '../plan/context.js';
 import { portKey } from '../plan/fwmark.js';
 import { changesBetween, findById } from '../sharing.js';
@@ -26,16 +27,17 @@ export interface NodeFacts {
 
 /** Calls `onUnreachable` for each local task whose namespace can't be used; the plan makes a condition of it. */
 export function gatherContext(state: ClusterState, facts: NodeFacts, onUnreachable: (taskName: string, error: unknown) => void): PlanContext {
-  return new Gatherer().gather(state, facts, true, onUnreachable);
+  return new Gatherer().gather(state, facts, 'everywhere', onUnreachable);
 }
 
 /** Gathers again and again: what is as it was stays the same object, and is asked for anew only with a look at everything. */
 export class Gatherer {
   private last: { readonly state: ClusterState; readonly localTasks: NodeFacts['localTasks']; readonly context: PlanContext } | null = null;
 
-  /** `lookAtAll`: whatever the kernel said before may have changed; else only what is new is asked for. */
-  gather(state: ClusterState, facts: NodeFacts, lookAtAll: boolean, onUnreachable: (taskName: string, error: unknown) => void): PlanContext {
-    const last = lookAtAll ? null : this.last;
+  /** `doubted`: where whatever the kernel said before may have changed; else only what is new is asked for. */
+  gather(state: ClusterState, facts: NodeFacts, doubted: Doubted, onUnreachable: (taskName: string, error: unknown) => void): PlanContext {
+    const last = doubted === 'everywhere' ? null : this.last;
+    const knownUnderlay = doubted !== 'everywhere' && !doubted.has('host') && last?.state.nodes === state.nodes ? last : null;
     const context: PlanContext = {
       nodeId: facts.nodeId,
       settings: facts.settings,
@@ -43,7 +45,7 @@ export class Gatherer {
       localTasks: sameMap(this.last?.context.localTasks, this.namespaces(last, state, facts, onUnreachable)),
       ...(facts.kernel.mostPlaceholders === undefined ? {} : { mostPlaceholders: facts.kernel.mostPlaceholders }),
       whyNoSets: facts.whyNoSets,
-      underlayMtu: last?.state.nodes === state.nodes ? last.context.underlayMtu : facts.kernel.underlayMtu(state.nodes.find(({ id }) => id === facts.nodeId)?.address),
+      underlayMtu: knownUnderlay !== null ? knownUnderlay.context.underlayMtu : facts.kernel.underlayMtu(state.nodes.find(({ id }) => id === facts.nodeId)?.address),
       deadPeers: facts.deadPeers,
       unreachedTasks: facts.unreachedTasks,
       portsHeldByOthers: sameMap(this.last?.context.portsHeldByOthers, heldByOthers(last, state, facts.kernel)),

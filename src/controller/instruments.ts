@@ -4,10 +4,10 @@ import { Histogram, latencyBounds } from '../metrics/histogram.js';
 import { healthOf, type Health } from './health.js';
 
 /**
- * `full`: the kernel was looked at. `incremental`: only what the new plan changes. `urgent`: real servers told at once
- * that they take no more, beside any sync.
+ * `full`: the kernel was looked at. `partial`: where it hinted at a change. `incremental`: only what the new plan changes.
+ * `urgent`: real servers told at once that they take no more, beside any sync.
  */
-export const syncKinds = ['full', 'incremental', 'urgent'] as const;
+export const syncKinds = ['full', 'partial', 'incremental', 'urgent'] as const;
 export type SyncKind = (typeof syncKinds)[number];
 
 /** A sync that runs. Call one of the two when it is over. */
@@ -32,10 +32,11 @@ export class Instruments {
   readonly convergence = new Histogram(latencyBounds);
   readonly syncDurations: Readonly<Record<SyncKind, Histogram>> = {
     full: new Histogram(latencyBounds),
+    partial: new Histogram(latencyBounds),
     incremental: new Histogram(latencyBounds),
     urgent: new Histogram(latencyBounds),
   };
-  private readonly failureCounts: Record<SyncKind, number> = { full: 0, incremental: 0, urgent: 0 };
+  private readonly failureCounts: Record<SyncKind, number> = { full: 0, partial: 0, incremental: 0, urgent: 0 };
   /** When changes were made that are not in the kernel yet, in milliseconds since 1970. */
   private waiting: readonly number[] = [];
   private syncBeganAt: number | null = null;

@@ -3,6 +3,7 @@ import type { LocalTask } from '../cluster/source.js';
 import type { Service, Task } from '../cluster/state.js';
 import type { Change } from '../kernel/change.js';
 import type { ConnectionCount } from '../kernel/connections.js';
+import type { Doubted, Glance } from '../kernel/glance.js';
 import type { IpvsChange } from '../kernel/ipvs.js';
 import type { KernelStatistics } from '../kernel/statistics.js';
 import type { LocalTaskNamespace } from '../plan/context.js';
@@ -55,8 +56,11 @@ export interface MeshKernel {
   whyNoSets?(): Promise<string | null>;
   /** How many placeholder sockets this process can hold; left out: any number. */
   readonly mostPlaceholders?: number;
-  /** What must change for the kernel to hold what the plan says. Changes nothing. Rejects with the signal's reason once that aborts. */
-  difference(plan: NodePlan, signal?: AbortSignal): Promise<readonly Change[]>;
+  /**
+   * What must change for the kernel to hold what the plan says. Changes nothing. Rejects with the signal's reason once
+   * that aborts. `glance`: looks there only.
+   */
+  difference(plan: NodePlan, signal?: AbortSignal, glance?: Glance): Promise<readonly Change[]>;
   /** The same without a look at the kernel, which is taken to hold what the earlier plan says. */
   differenceFrom(previous: NodePlan, next: NodePlan): readonly Change[];
   /** Of `differenceFrom`, what concerns IPVS. */
@@ -71,7 +75,7 @@ export interface MeshKernel {
   statistics(): Promise<KernelStatistics>;
   probe(): PeerProbe;
   /** Calls back when somebody (we, too) changed something in the host's, the sandbox's or the fabric's namespace. */
-  watch(onChange: (what: string) => void): void;
+  watch(onChange: (what: string, doubted: Doubted) => void): void;
   close(): void;
 }
 

@@ -17,6 +17,7 @@ import { placePlan } from '../plan/place.js';
 import { kinds, type Change, type Kind } from './change.js';
 import { connectionCounts, type ConnectionCount } from './connections.js';
 import { differenceOf, differenceOfPlans, ipvsDifferenceOfPlans } from './difference.js';
+import type { Doubted, Glance } from './glance.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
 import { nextTurn } from '../next-turn.js';
@@ -26,7 +27,7 @@ import { mostPlaceholders } from './file-limit.js';
 import { PortHolders } from './ports-held-by-others.js';
 import type { Refusal } from './reconciler.js';
 import { reconcilers, type ChangeByKind, type KernelChange } from './reconcilers.js';
-import { emptyState, type PlaceState } from './state.js';
+import { emptyState, stateOfPlan, type PlaceState } from './state.js';
 import { SetSupport } from './set/support.js';
 import { readStatistics, type KernelStatistics } from './statistics.js';
 import { resolveTaskNamespace } from './task-namespace.js';
@@ -100,10 +101,12 @@ export class Engine {
    * What must change for the kernel to hold what the plan says, in the order of application. Changes nothing. Holds up
    * the event loop for no longer than it takes to read one table; rejects with the signal's reason once that aborts.
    */
-  async difference(plan: NodePlan, signal?: AbortSignal): Promise<readonly Change[]> {
+  async difference(plan: NodePlan, signal?: AbortSignal, glance?: Glance): Promise<readonly Change[]> {
     return await this.pass(plan, async (places) => {
       const unreadables: Unreadable[] = [];
-      const states = await this.observe(places, (kind, place, error) => unreadables.push(unreadable(kind, place, error)), signal);
+      const looked = glance === undefined ? places : places.filter(({ place }) => glance.places.has(place));
+      const seen = await this.observe(looked, (kind, place, error) => unreadables.push(unreadable(kind, place, error)), signal);
+      const states = [...seen, ...(glance?.known.places ?? []).filter(({ place }) => !glance?.places.has(place)).map(stateOfPlan)];
       const gone = this.goneTasks(places);
       const blind = new Set(unreadables.map(({ kind, place }) => `${kind} ${place}`));
       const present = states.filter(({ place }) => !gone.has(place));
@@ -168,7 +171,7 @@ export class Engine {
   }
 
   /** Calls back when somebody (we, too) changed something in the host's, the sandbox's or the fabric's namespace. */
-  watch(onChange: (what: string) => void): void {
+  watch(onChange: (what: string, doubted: Doubted) => void): void {
     this.watcher.start(onChange);
   }
 

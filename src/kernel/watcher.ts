@@ -4,10 +4,11 @@
  * In the host's namespace most changes are none of ours: each container that comes or goes makes dozens of events of its
  * cables and of dockerd's chains. A look for each would take more than all else that a controller does.
  */
-import { KernelMonitor, type MonitorTopic } from '../../native/index.js';
+import { KernelMonitor, type ChangeHint, type MonitorTopic } from '../../native/index.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import { HostConcerns } from './host-concerns.js';
 import type { Place } from '../plan/objects.js';
+import type { Doubted } from './glance.js';
 import type { Machine } from './machine.js';
 
 const common: readonly MonitorTopic[] = ['link', 'address', 'route', 'rule', 'nftables'];
@@ -18,17 +19,19 @@ const places = ['host', 'sandbox', 'fabric'] as const;
 export class Watcher {
   private readonly monitors = new Map<Place, { readonly inode: number; readonly monitor: KernelMonitor }>();
   private readonly hostConcerns = new HostConcerns();
-  private onChange: ((what: string) => void) | null = null;
+  private plan: NodePlan | null = null;
+  private onChange: ((what: string, doubted: Doubted) => void) | null = null;
 
   constructor(private readonly machine: Machine) {}
 
-  start(onChange: (what: string) => void): void {
+  start(onChange: (what: string, doubted: Doubted) => void): void {
     this.onChange = onChange;
     this.renew();
   }
 
-  /** What of the host's is ours from now on. */
+  /** What is ours from now on. */
   follow(plan: NodePlan): void {
+    this.plan = plan;
     this.hostConcerns.follow(plan);
   }
 
@@ -52,7 +55,8 @@ export class Watcher {
           namespace,
           topics: topicsOf[place],
           concerns: place === 'host' ? (event) => this.hostConcerns.concerns(event) : undefined,
-          onChange: ({ topics: changed }) => this.onChange?.(`${place} changed${changed.size === 0 ? '' : ` (${[...changed].join(', ')})`}`),
+          devices: true,
+          onChange: (hint) => { this.tell(place, hint); },
           onError: () => this.monitors.delete(place),
         });
         monitor.unref();
@@ -67,5 +71,16 @@ export class Watcher {
     this.onChange = null;
     for (const { monitor } of this.monitors.values()) monitor.close();
     this.monitors.clear();
+  }
+
+  private tell(place: Place, { topics, devices, overflowed }: ChangeHint): void {
+    const what = `${place} changed${topics.size === 0 ? '' : ` (${[...topics].join(', ')})`}`;
+    this.onChange?.(what, overflowed ? 'everywhere' : new Set([place, ...this.otherEnds(place, devices)]));
+  }
+
+  /** A cable that somebody takes down at its other end, where nobody listens, is told of at this one. */
+  private otherEnds(place: Place, devices: ReadonlySet<string>): Place[] {
+    const links = this.plan?.places.find((plan) => plan.place === place)?.links ?? [];
+    return links.flatMap((link) => (link.kind === 'veth' && devices.has(link.name) ? [link.peer.place] : []));
   }
 }

@@ -18,7 +18,7 @@ export const catalogue = {
   routemesh_build_info: { type: 'gauge', help: 'Always 1; the versions are in the labels.', labels: ['version', 'nodejs_version', 'node'] },
   routemesh_programmed: { type: 'gauge', help: 'Is the kernel as planned after the last sync (1) or not (0)?', labels: [] },
   routemesh_convergence_seconds: { type: 'histogram', help: 'From a change of a service or task, by the time that Docker gives it, to the end of the sync that programmed it.', labels: [] },
-  routemesh_sync_duration_seconds: { type: 'histogram', help: 'Duration of syncs: full (the kernel was looked at), incremental (only what the new plan changes), urgent (real servers that must take no more, or may take some now).', labels: ['kind'] },
+  routemesh_sync_duration_seconds: { type: 'histogram', help: 'Duration of syncs: full (the kernel was looked at), partial (it was where it hinted at a change), incremental (only what the new plan changes), urgent (real servers that must take no more, or may take some now).', labels: ['kind'] },
   routemesh_sync_failures_total: { type: 'counter', help: 'Syncs that did not leave the kernel wholly as planned.', labels: ['kind'] },
   routemesh_sync_queue_depth: { type: 'gauge', help: 'Reasons that wait for the next sync.', labels: [] },
   routemesh_changes_total: { type: 'counter', help: 'Kernel objects that were changed, repairs among them.', labels: ['kind', 'action'] },

@@ -11,10 +11,11 @@ import type { ObservedLink, ObservedVxlan } from '../state.js';
 
 export function observeLinks(machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void): Map<Place, ObservedLink[]> {
   const states = new Map<Place, ObservedLink[]>();
+  const looked = new Set(places.map(({ place }) => place));
   for (const plan of places) {
     try {
       const open = machine.open(plan.place);
-      if (open !== undefined) states.set(plan.place, readLinks(machine, open, plan));
+      if (open !== undefined) states.set(plan.place, readLinks(machine, open, plan, looked));
     } catch (error) {
       onError(plan.place, asError(error));
     }
@@ -22,7 +23,7 @@ export function observeLinks(machine: Machine, places: readonly PlacePlan[], onE
   return states;
 }
 
-function readLinks(machine: Machine, open: OpenPlace, plan: PlacePlan): ObservedLink[] {
+function readLinks(machine: Machine, open: OpenPlace, plan: PlacePlan, looked: ReadonlySet<Place>): ObservedLink[] {
   const peers = new Map(plan.links.flatMap((link) => (link.kind === 'veth' ? [[link.name, link.peer]] : [])));
   const names = new Map(open.links().map(({ index, name }) => [index, name]));
   return open
@@ -35,7 +36,7 @@ function readLinks(machine: Machine, open: OpenPlace, plan: PlacePlan): Observed
       mtu: link.mtu,
       master: link.masterIndex === undefined ? null : (names.get(link.masterIndex) ?? `#${link.masterIndex}`),
       up: link.isUp,
-      peer: peerOf(machine, open, link, peers.get(link.name)),
+      peer: peerOf(machine, open, link, peers.get(link.name), looked),
       vxlan: vxlanOf(machine, open, link),
     }));
 }
@@ -46,13 +47,20 @@ function isOurs(link: KernelLink, plan: PlacePlan): boolean {
   return plan.links.some(({ name }) => name === link.name) || link.alias === linkAlias;
 }
 
-/** The planned peer, if the link's other end is it; null otherwise. */
-function peerOf(machine: Machine, open: OpenPlace, link: KernelLink, planned: { readonly place: Place; readonly name: string } | undefined): ObservedLink['peer'] {
+/** The planned peer, if the link's other end is it; null otherwise. Where nobody looks, the right namespace is enough. */
+function peerOf(
+  machine: Machine,
+  open: OpenPlace,
+  link: KernelLink,
+  planned: { readonly place: Place; readonly name: string } | undefined,
+  looked: ReadonlySet<Place>,
+): ObservedLink['peer'] {
   if (planned === undefined || link.kind !== 'veth' || link.peerIndex === undefined) return null;
   const other = machine.open(planned.place);
   if (other === undefined) return null;
   const isThere = link.peerNamespaceId === undefined ? other.namespace.isSameAs(open.namespace) : open.routes().namespaceId(other.namespace) === link.peerNamespaceId;
   if (!isThere) return null;
+  if (!looked.has(planned.place)) return planned;
   return other.links().some(({ index, name }) => index === link.peerIndex && name === planned.name) ? planned : null;
 }
 

@@ -6,7 +6,9 @@ import { cleanup } from '../../../src/kernel/cleanup.js';
 import type { Engine } from '../../../src/kernel/engine.js';
 import { isRepair } from '../../../src/kernel/repair.js';
 import type { NodePlan } from '../../../src/plan/node-plan.js';
-import { answers, Bed, dumps, furnish, hasIpvs, host, ip, names, sh, smallCluster, taskNamespaces, told } from './bed.js';
+import type { Place } from '../../../src/plan/objects.js';
+import { task } from '../../unit/plan/fixtures.js';
+import { answers, Bed, dumps, furnish, hasIpvs, host, ip, names, sh, smallCluster, soon, taskNamespaces, told } from './bed.js';
 
 const [task1, task2] = taskNamespaces;
 // An emulated machine starts ten programs a second.
@@ -144,6 +146,51 @@ describe('a node is programmed as planned', () => {
     expect((await sync()).length).toBeGreaterThan(0);
     await nothingLeft();
     expect(answers(names.sandbox, '172.30.0.1')).toBe(true);
+  });
+
+  describe('a look where the kernel hints at a change', () => {
+    const doubted = new Set<Place>();
+    beforeAll(() => {
+      engine.watch((_what, places) => {
+        if (places !== 'everywhere') for (const place of places) doubted.add(place);
+      });
+    });
+
+    const cases: [string, () => void, Place[]][] = [
+      ['a route of the fabric', () => ip('-n', names.fabric, 'route', 'delete', '10.0.0.5/32'), ['fabric']],
+      ['the sandbox’s rules', () => ip('-n', names.sandbox, 'rule', 'flush'), ['sandbox']],
+      ['the bridge’s address', () => ip('-n', host, 'address', 'flush', 'dev', names.gatewayBridge), ['host']],
+      ['a task’s end that is down', () => ip('-n', task2, 'link', 'set', 'mesh0', 'down'), ['fabric', `task:${task('web', 2).id}`]],
+      ['a task’s end that is deleted', () => ip('-n', task1, 'link', 'delete', 'mesh0'), ['fabric', `task:${task('web', 1).id}`]],
+      ['the bridge that is deleted', () => ip('-n', host, 'link', 'delete', names.gatewayBridge), ['host']],
+      ['a chain that is flushed', () => sh(names.fabric, 'iptables', '-F', 'FORWARD'), ['fabric']],
+      ['a DNAT rule', () => sh(host, 'iptables', '-t', 'nat', '-F', names.chain), ['host']],
+    ];
+    test.each(cases)('finds all that a look at everything would, and heals it: %s', async (_what, sabotage, where) => {
+      doubted.clear();
+      sabotage();
+      await soon(() => { expect([...doubted]).toEqual(expect.arrayContaining(where)); });
+      const glanced = await engine.difference(plan, undefined, { places: new Set(where), known: plan });
+      expect(glanced.length).toBeGreaterThan(0);
+      expect(told(glanced)).toEqual(told(await engine.difference(plan)));
+      expect(glanced.filter((change) => !isRepair(change, plan, plan))).toEqual([]);
+      expect((await engine.apply(plan, glanced)).failed).toEqual([]);
+      await nothingLeft();
+    });
+
+    test('looks nowhere else: what gives no hint there is left to the next look at everything', async () => {
+      sh(names.fabric, 'sysctl', '-qw', 'net.ipv4.ip_forward=0');
+      expect(await engine.difference(plan, undefined, { places: new Set(['host', 'sandbox']), known: plan })).toEqual([]);
+      expect(told(await sync())).toEqual([expect.stringMatching(/^fabric: change sysctl/)]);
+    });
+
+    test('programs what is new elsewhere all the same', async () => {
+      const state = smallCluster();
+      const fewer = bed.plan({ ...state, services: state.services.slice(0, 1) });
+      const changes = await engine.difference(fewer, undefined, { places: new Set(['sandbox']), known: plan });
+      expect(told(changes)).toEqual(told(await engine.difference(fewer)));
+      await sync();
+    });
   });
 
   test('counters of rules that stay are kept when others come and go', async () => {

@@ -7,6 +7,7 @@ import type { MeshKernel } from '../../../src/controller/mesh-kernel.js';
 import type { Change } from '../../../src/kernel/change.js';
 import { connectionKey, type ConnectionCount } from '../../../src/kernel/connections.js';
 import { differenceOfPlans, ipvsDifferenceOfPlans } from '../../../src/kernel/difference.js';
+import type { Doubted, Glance } from '../../../src/kernel/glance.js';
 import { silentEvents } from '../../../src/event.js';
 import { silentLogger } from '../../../src/log.js';
 import { defaultSettings } from '../../../src/settings.js';
@@ -26,7 +27,7 @@ function bed() {
   let looking: Promise<void> = Promise.resolve();
   let found: readonly Change[] = [];
   const living = new Set<string>();
-  let hint: (what: string) => void = () => undefined;
+  let hint: (what: string, doubted: Doubted) => void = () => undefined;
   let called: () => void = () => undefined;
   let listener: ClusterListener | null = null;
   const note = (call: string) => { calls.push(call); called(); };
@@ -37,7 +38,7 @@ function bed() {
     findTasks: (tasks) => new Map(tasks.filter(({ id }) => living.has(id)).map(({ id }) => [id, { taskId: id, namespace: '/proc/self/ns/net' }])),
     watchNamespaces: () => ({ close: () => undefined }),
     portsHeldByOthers: () => new Map(),
-    difference: async (_plan, signal) => { note('look'); await Promise.race([looking, aborted(signal)]); return found; },
+    difference: async (_plan, signal, glance?: Glance) => { note(glance === undefined ? 'look' : `look at ${[...glance.places].sort().join(', ')}`); await Promise.race([looking, aborted(signal)]); return found; },
     differenceFrom: differenceOfPlans,
     ipvsDifferenceFrom: ipvsDifferenceOfPlans,
     apply: (_plan, changes) => {
@@ -86,7 +87,7 @@ function bed() {
       looking = new Promise((resolve) => { end = resolve; });
       return (changes: readonly Change[]) => { found = changes; end(); };
     },
-    hint: (what: string) => hint(what),
+    hint: (what: string, doubted: Doubted = new Set(['sandbox'])) => { hint(what, doubted); },
     /** Its container has a namespace from now on. */
     find: (taskId: string) => { living.add(taskId); },
     refuse: (times: number) => { refusals = times; },
@@ -168,7 +169,7 @@ it('not even a look that is under way is waited for, and what it found by then u
   const { tell, next, hint, holdLook } = await running();
   const endLook = holdLook();
   hint('test');
-  expect(await next(1)).toEqual(['look']);
+  expect(await next(1)).toEqual(['look at sandbox']);
 
   const draining = { ...web, tasks: [local, { ...remote, weight: 0 }] };
   tell(draining);
@@ -219,7 +220,7 @@ it('what somebody else took is counted as repaired, also where it takes a second
   const end = holdLook();
   refuse(1);
   hint('sandbox changed');
-  expect(await next(1)).toEqual(['look']);
+  expect(await next(1)).toEqual(['look at sandbox']);
   end([lost(weight('7 → 1'), 'destination')]);
 
   expect(await next(3)).toEqual([weight('7 → 1'), 'look', weight('7 → 1')]);
@@ -231,14 +232,25 @@ it('a change that meets a long look is programmed without waiting for it, told o
   const { tell, next, hint, holdLook, controller } = await running();
   const endLook = holdLook();
   hint('test');
-  expect(await next(1)).toEqual(['look']);
+  expect(await next(1)).toEqual(['look at sandbox']);
   const { syncs } = controller.report();
 
   tell({ ...web, tasks: [local, { ...remote, weight: 0 }] });
 
   const [atOnce, programmed, again] = await next(3);
-  expect([atOnce, programmed, again]).toEqual([`at once: ${weight('1 → 0')}`, weight('1 → 0'), 'look']);
+  expect([atOnce, programmed, again]).toEqual([`at once: ${weight('1 → 0')}`, weight('1 → 0'), 'look at sandbox']);
   endLook([]);
   while (controller.report().syncs < syncs + 2) await new Promise((resolve) => setImmediate(resolve));
   expect(controller.report().programmed).toBe(true);
+});
+
+it('what the kernel hints at is looked at there and nowhere else: with many tasks on a node all of them would be looked at for each', async () => {
+  const { hint, next } = await running();
+
+  hint('fabric changed', new Set(['fabric', 'task:web1']));
+  hint('host changed', new Set(['host']));
+
+  expect(await next(1)).toEqual(['look at fabric, host, task:web1']);
+  hint('so much that it can’t be told', 'everywhere');
+  expect(await next(1)).toEqual(['look']);
 });

@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { Gatherer, type NodeFacts } from '../../../src/controller/gather.js';
+import type { Doubted } from '../../../src/kernel/glance.js';
 import { defaultSettings } from '../../../src/settings.js';
 import { cluster, nodeId, port, service, task } from '../plan/fixtures.js';
 
@@ -23,7 +24,7 @@ function bed() {
     unreachedTasks: new Set(),
   };
   const gatherer = new Gatherer();
-  const gather = (now = state, lookAtAll = false) => gatherer.gather(now, facts, lookAtAll, () => undefined);
+  const gather = (now = state, doubted: Doubted = new Set()) => gatherer.gather(now, facts, doubted, () => undefined);
   return { gather, asked: () => asked.splice(0), hold: (key: string) => { held = new Map([[key, 'nginx (pid 1)']]); } };
 }
 
@@ -45,7 +46,7 @@ it('a look at everything asks anew: a process id may be another program’s by n
   gather();
   asked();
 
-  gather(state, true);
+  gather(state, 'everywhere');
 
   expect(asked().sort()).toEqual(['/run/netns/a1xxxxxxxxxxxxxxxxxxxxxxx', '/run/netns/b2xxxxxxxxxxxxxxxxxxxxxxx', 'mtu', 'tcp/80', 'tcp/81']);
 });
@@ -59,4 +60,14 @@ it('a port that another program holds is asked about each time, so that it is se
   gather({ ...state });
 
   expect(asked()).toEqual(['tcp/80']);
+});
+
+it('a hint of the host asks anew for what depends on its devices, and for nothing else', () => {
+  const { gather, asked } = bed();
+  gather();
+  asked();
+
+  gather(state, new Set(['host']));
+
+  expect(asked()).toEqual(['mtu']);
 });

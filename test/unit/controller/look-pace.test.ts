@@ -17,7 +17,7 @@ it('spends at most half a percent of the time on looking while nothing happens, 
 
 it('looks again soon after a change: whoever meddles mostly does so then', () => {
   const pace = new LookPace(10_000);
-  for (let looks = 0; looks < 10; looks += 1) pace.looked(1_000, false);
+  for (let looks = 0; looks < 10; looks += 1) pace.looked(500, false);
   pace.changed();
 
   expect(pace.pause()).toBe(10_000);
@@ -28,4 +28,23 @@ it('never leaves an unseen change for longer than a minute', () => {
   for (let looks = 0; looks < 20; looks += 1) pace.looked(60_000, false);
 
   expect(pace.pause()).toBe(60_000);
+});
+
+it('spends at most a twentieth of the time on whole looks while everything moves', () => {
+  const pace = new LookPace(10_000);
+  pace.looked(1_500, true);
+  pace.changed();
+
+  expect(pace.pause()).toBe(30_000);
+});
+
+it('a look at a single place that found nothing says nothing of how often to look everywhere; one that did calls for it soon', () => {
+  const pace = new LookPace(10_000);
+  for (let looks = 0; looks < 3; looks += 1) pace.looked(200, false);
+  const before = pace.pause();
+  pace.glanced(20, false);
+  expect([pace.pause(), pace.least()]).toEqual([before, 400]);
+
+  pace.glanced(20, true);
+  expect(pace.pause()).toBe(10_000);
 });
