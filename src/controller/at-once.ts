@@ -16,7 +16,7 @@ export class AtOnce {
   /** Since the last sync began, and the plan that asked for it. */
   private told: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
 
-  constructor(private readonly kernel: Pick<MeshKernel, 'differenceFrom' | 'ipvsDifferenceFrom' | 'applyAtOnce'>) {}
+  constructor(private readonly kernel: Pick<MeshKernel, 'differInIpvsAlone' | 'ipvsDifferenceFrom' | 'applyAtOnce'>) {}
 
   /** `applied`: what the kernel holds but for what it was told already. Whether there was anything to tell. */
   tell(applied: NodePlan, soon: NodePlan): boolean {
@@ -29,7 +29,7 @@ export class AtOnce {
     const isAdded = ({ action }: Change): boolean => action === 'add';
     // A new service never is alone: there is no need to compare all else.
     const addsServices = changes.some((change) => isAdded(change) && change.subject.type === 'service');
-    const mayAdd = !addsServices && changes.some(isAdded) && this.kernel.differenceFrom(applied, soon).every(({ kind }) => kind === 'ipvs');
+    const mayAdd = !addsServices && changes.some(isAdded) && this.kernel.differInIpvsAlone(applied, soon);
     const urgent = mayAdd ? changes : changes.filter((change) => !isAdded(change));
     this.told = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : this.kernel.applyAtOnce(urgent))] };
     return urgent.length > 0;

@@ -1,6 +1,8 @@
 /** Plan against state, all kinds at once, in the order of application. Pure: an earlier plan can stand in for the kernel. */
+import { isDeepStrictEqual } from 'node:util';
 import type { NodePlan, PlacePlan } from '../plan/node-plan.js';
 import type { Place } from '../plan/objects.js';
+import { changesBetween } from '../sharing.js';
 import { placePlan } from '../plan/place.js';
 import { kinds } from './change.js';
 import { afterLinkChanges } from './link/consequences.js';
@@ -40,6 +42,21 @@ export function ipvsDifferenceOfPlans(previous: NodePlan, next: NodePlan): IpvsC
   const before = new Map(parts.previous.map((plan) => [plan.place, stateOfPlan(plan)]));
   return ipvsReconciler.diff(parts.next.map((desired) => ({ desired, observed: before.get(desired.place) ?? emptyState(desired.place) })));
 }
+
+/** Whether two plans differ in IPVS at most. Where all else is equal, part by part, no list of differences is made. */
+export function differInIpvsAlone(previous: NodePlan, next: NodePlan): boolean {
+  const { removed, added } = changesBetween(previous.places, next.places);
+  const before = new Map(removed.map((plan) => [plan.place, plan]));
+  const isObvious = removed.length === added.length && added.every((plan) => {
+    const other = before.get(plan.place);
+    return other !== undefined && partsBesidesIpvs.every((part) => isDeepStrictEqual(plan[part], other[part]));
+  });
+  return isObvious || differenceOfPlans(previous, next).every(({ kind }) => kind === 'ipvs');
+}
+
+const partsBesidesIpvs = [
+  'namespace', 'links', 'addresses', 'neighbours', 'forwarding', 'routes', 'rules', 'sysctls', 'sets', 'iptables', 'placeholders',
+] as const satisfies readonly (keyof PlacePlan)[];
 
 /** A link that is made again or gets another address takes along what is on it: then everything is compared. */
 function touchesLinks(whole: PlanParts): boolean {

@@ -16,7 +16,7 @@ import type { Place, Placeholder } from '../plan/objects.js';
 import { placePlan } from '../plan/place.js';
 import { kinds, type Change, type Kind } from './change.js';
 import { connectionCounts, type ConnectionCount } from './connections.js';
-import { differenceOf, differenceOfPlans, ipvsDifferenceOfPlans } from './difference.js';
+import { differenceOf, differenceOfPlans, differInIpvsAlone, ipvsDifferenceOfPlans } from './difference.js';
 import type { Doubted, Glance } from './glance.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
@@ -123,6 +123,11 @@ export class Engine {
   /** Of `differenceFrom`, what concerns IPVS. */
   ipvsDifferenceFrom(previous: NodePlan, next: NodePlan): readonly IpvsChange[] {
     return ipvsDifferenceOfPlans(previous, next);
+  }
+
+  /** Whether `differenceFrom` is about IPVS alone, or empty. */
+  differInIpvsAlone(previous: NodePlan, next: NodePlan): boolean {
+    return differInIpvsAlone(previous, next);
   }
 
   /** Applies as much as can be applied; changes are those of `difference` (or some of them) for the same plan. */

@@ -30,6 +30,7 @@ function kernel(changes: readonly Change[], listening: readonly string[] = []): 
     difference: () => Promise.resolve(changes),
     differenceFrom: () => [],
     ipvsDifferenceFrom: () => [],
+    differInIpvsAlone: () => true,
     apply: () => Promise.reject(new Error('plan must change nothing')),
     applyAtOnce: () => { throw new Error('plan must change nothing'); },
     connections: () => new Map(),

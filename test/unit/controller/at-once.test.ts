@@ -6,7 +6,7 @@ import { EventLog } from '../../../src/controller/event-log.js';
 import type { MeshKernel } from '../../../src/controller/mesh-kernel.js';
 import type { Change } from '../../../src/kernel/change.js';
 import { connectionKey, type ConnectionCount } from '../../../src/kernel/connections.js';
-import { differenceOfPlans, ipvsDifferenceOfPlans } from '../../../src/kernel/difference.js';
+import { differenceOfPlans, differInIpvsAlone, ipvsDifferenceOfPlans } from '../../../src/kernel/difference.js';
 import type { Doubted, Glance } from '../../../src/kernel/glance.js';
 import { silentEvents } from '../../../src/event.js';
 import { silentLogger } from '../../../src/log.js';
@@ -41,6 +41,7 @@ function bed() {
     difference: async (_plan, signal, glance?: Glance) => { note(glance === undefined ? 'look' : `look at ${[...glance.places].sort().join(', ')}`); await Promise.race([looking, aborted(signal)]); return found; },
     differenceFrom: differenceOfPlans,
     ipvsDifferenceFrom: ipvsDifferenceOfPlans,
+    differInIpvsAlone,
     apply: (_plan, changes) => {
       note(changes.map(({ summary }) => summary).join('; '));
       const isRefused = refusals > 0;
