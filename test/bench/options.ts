@@ -36,7 +36,7 @@ export const help = `scripts/bench: routemesh beside dockerd's ingress, in one v
   scripts/bench docs              make the tables and plots in docs/ again, from docs/performance.json
 
       --rounds N      how often each is measured, dockerd and routemesh in turn (default 3)
-      --minutes N     how long \`churn\` goes on (default 60)
+      --minutes N     how long \`churn\` goes on (default 60; two rounds with --small)
       --services N    how many services there are in the second half of \`convergence\` (default 50; 1: none)
       --ports N       leave out the sizes of \`data-path\` and \`scale\` that have more, but for the smallest
       --small         the smallest sizes, one round: shows that it works, measures little
@@ -80,7 +80,7 @@ export function readOptions(words: readonly string[]): Options | null {
     small,
     docs,
     rounds: given.rounds ?? (small ? 1 : 3),
-    minutes: given.minutes ?? (small ? 1 : 60),
+    minutes: given.minutes ?? 60,
     services: given.services ?? (small ? 1 : 50),
     ports: given.ports ?? (small ? 1 : 10_000),
     json: given.json ?? null,

@@ -38,14 +38,14 @@ export async function* churn({ nodes, minutes, small, tell }: PartContext): Asyn
   const began = Date.now();
   const minute = (): number => (Date.now() - began) / 60_000;
   let services = 0;
-  // The first round warms caches up.
+  // The first round warms caches up; the small form is over with the second.
   do {
     services += (await Promise.all((['routemesh', 'dockerd'] as const).map((side) => comeAndGo(nodes, side, small ? 1 : 2 * nodes.length)))).length;
     await pause(3000);
     const sample = { minute: minute(), has: await belongingsOf(node) };
     samples.push(sample);
-    tell(`churn: ${services} services came and went in ${sample.minute.toFixed(1)} of ${minutes} minutes, ${told(sample.has)}`);
-  } while (minute() < minutes || samples.length < 2);
+    tell(`churn: ${services} services came and went in ${sample.minute.toFixed(1)} minutes${small ? '' : ` of ${minutes}`}, ${told(sample.has)}`);
+  } while (samples.length < 2 || (!small && minute() < minutes));
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined) return;
   const described = { group: `${services} services came and went on ${node}`, better: 'lower', at: {} } as const;

@@ -90,9 +90,9 @@ async function createBystanders(nodes: readonly string[], names: readonly string
 
 async function once(nodes: readonly string[], side: Side, most: number): Promise<Delays> {
   const name = nameOf(side);
-  const watch = await watchIpvs(nodes, sides[side].sandbox);
+  const before = await runningTasks(side, name, 1);
+  const watch = await watchIpvs(nodes, sides[side].sandbox, before[0]?.address ?? '');
   return await tidied(async () => {
-    const before = await runningTasks(side, name, 1);
     await scale(name, most);
     const scaled = await runningTasks(side, name, most);
     const began = await delaysOf(watch, newIn(scaled, before), (seen, address) => takenInAt(seen, address, nodes));
@@ -155,11 +155,11 @@ interface Watch {
   stop(): Promise<void>;
 }
 
-/** One watcher in the virtual machine for all nodes. */
-async function watchIpvs(nodes: readonly string[], namespace: string): Promise<Watch> {
+/** One watcher in the virtual machine for all nodes, of the service that has this real server. */
+async function watchIpvs(nodes: readonly string[], namespace: string, address: string): Promise<Watch> {
   const places = nodes.map((node) => `${node}=/proc/$(cat /run/lab/${node}/pid)/root${namespace}`).join(' ');
   const file = '/run/lab/watch-ipvs';
-  await vm(`setsid /run/lab/bin/watch-ipvs ${places} >${file}.out 2>${file}.err </dev/null & echo $! >${file}.pid
+  await vm(`setsid /run/lab/bin/watch-ipvs ${address} ${places} >${file}.out 2>${file}.err </dev/null & echo $! >${file}.pid
     for i in {1..300}; do grep -q watching ${file}.out && exit 0; sleep 0.1; done; cat ${file}.err >&2; exit 1`);
   return {
     events: async () => parseEvents(await vm(`cat ${file}.out`)),
