@@ -1,4 +1,7 @@
-/** iptables: observed with one `iptables-save` at most, none where nobody else has changed anything, changed with one `iptables-restore --noflush -w`, which is atomic per table. */
+/**
+ * iptables: observed with one `iptables-save` at most, and none where nobody else has changed anything; changed with one
+ * `iptables-restore --noflush -w`, which is atomic per table.
+ */
 import { CommandError, run } from '../../../native/index.js';
 import { BeforeUs } from '../before-us.js';
 import { asError } from '../errors.js';
