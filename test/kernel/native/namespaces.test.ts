@@ -205,8 +205,20 @@ describe('monitor', () => {
     const before = hints.length;
     kernel.execute([native.deleteRoute({ destination: '10.80.0.0/32' })]);
     await eventually(() => hints.length > before);
-    expect(hints.at(-1)).toEqual({ topics: new Set(['route']), overflowed: false });
+    expect(hints.at(-1)).toEqual({ topics: new Set(['route']), devices: new Set(), overflowed: false });
     monitor.close();
     kernel.close();
+  });
+
+  test('who asks for it is told which links have changed, so that both ends of a cable can be looked at', async () => {
+    const hints: native.ChangeHint[] = [];
+    const monitor = native.KernelMonitor.open({ namespace, topics: ['link', 'route'], devices: true, onChange: (hint) => { hints.push(hint); } });
+    try {
+      execFileSync('ip', ['-n', 'rmtest-inside', 'link', 'add', 'n0', 'type', 'veth', 'peer', 'name', 'n1']);
+      await eventually(() => new Set(hints.flatMap(({ devices }) => [...devices])).size === 2);
+      expect(new Set(hints.flatMap(({ devices }) => [...devices]))).toEqual(new Set(['n0', 'n1']));
+    } finally {
+      monitor.close();
+    }
   });
 });
