@@ -6,8 +6,10 @@
 
 /** Of the time, when nothing has happened for long. Where a look takes 50 ms and the pause is 10 s, it is so much from the beginning. */
 const shareAtRest = 1 / 200;
-/** Of the time, while things happen: for looks that something calls for, and for whole ones all the same. */
-const shareAtWork = 1 / 20;
+/** Of the time, for looks at single places that something calls for. */
+const shareOfGlances = 1 / 20;
+/** Of the time, for whole looks while things happen: what gives no hint is to be found soon then, whatever it costs up to here. */
+const shareAtWork = 1 / 5;
 /** Somebody else's change that gives no hint (IPVS has none) is to be found within a minute, whatever a look takes: no mesh heals itself that nobody looks at. */
 const longestMilliseconds = 60_000;
 
@@ -42,15 +44,11 @@ export class LookPace {
   pause(): number {
     const longest = Math.min(longestMilliseconds, this.lastMilliseconds / shareAtRest);
     const growing = Math.min(longest, this.shortestMilliseconds * 2 ** Math.min(this.idle, 30));
-    return Math.max(this.shortestMilliseconds, growing, pauseAtWork(this.lastMilliseconds));
+    return Math.max(this.shortestMilliseconds, growing, Math.min(longestMilliseconds, this.lastMilliseconds / shareAtWork));
   }
 
   /** Milliseconds to a look at single places that is in no hurry. */
   least(): number {
-    return pauseAtWork(this.lastGlance);
+    return Math.min(longestMilliseconds, this.lastGlance / shareOfGlances);
   }
-}
-
-function pauseAtWork(lastMilliseconds: number): number {
-  return Math.min(longestMilliseconds, lastMilliseconds / shareAtWork);
 }

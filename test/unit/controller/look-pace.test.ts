@@ -30,11 +30,13 @@ it('never leaves an unseen change for longer than a minute', () => {
   expect(pace.pause()).toBe(60_000);
 });
 
-it('spends at most a twentieth of the time on whole looks while everything moves', () => {
+it('spends at most a fifth of the time on whole looks while everything moves, and finds what gave no hint in ten seconds where a look takes two', () => {
   const pace = new LookPace(10_000);
-  pace.looked(1_500, true);
+  pace.looked(2_000, true);
   pace.changed();
+  expect(pace.pause()).toBe(10_000);
 
+  pace.looked(6_000, true);
   expect(pace.pause()).toBe(30_000);
 });
 
