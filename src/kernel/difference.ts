@@ -43,20 +43,20 @@ export function ipvsDifferenceOfPlans(previous: NodePlan, next: NodePlan): IpvsC
   return ipvsReconciler.diff(parts.next.map((desired) => ({ desired, observed: before.get(desired.place) ?? emptyState(desired.place) })));
 }
 
-/** Whether two plans differ in IPVS at most. Where all else is equal, part by part, no list of differences is made. */
+/** Whether two plans differ in IPVS at most. Where all else is equal, no list of differences is made. */
 export function differInIpvsAlone(previous: NodePlan, next: NodePlan): boolean {
   const { removed, added } = changesBetween(previous.places, next.places);
   const before = new Map(removed.map((plan) => [plan.place, plan]));
   const isObvious = removed.length === added.length && added.every((plan) => {
     const other = before.get(plan.place);
-    return other !== undefined && partsBesidesIpvs.every((part) => isDeepStrictEqual(plan[part], other[part]));
+    return other !== undefined && isDeepStrictEqual(withoutIpvs(plan), withoutIpvs(other));
   });
   return isObvious || differenceOfPlans(previous, next).every(({ kind }) => kind === 'ipvs');
 }
 
-const partsBesidesIpvs = [
-  'namespace', 'links', 'addresses', 'neighbours', 'forwarding', 'routes', 'rules', 'sysctls', 'sets', 'iptables', 'placeholders',
-] as const satisfies readonly (keyof PlacePlan)[];
+function withoutIpvs(plan: PlacePlan): PlacePlan {
+  return { ...plan, virtualServices: [], ipvsTimeouts: null };
+}
 
 /** A link that is made again or gets another address takes along what is on it: then everything is compared. */
 function touchesLinks(whole: PlanParts): boolean {

@@ -104,9 +104,10 @@ export class Engine {
   async difference(plan: NodePlan, signal?: AbortSignal, glance?: Glance): Promise<readonly Change[]> {
     return await this.pass(plan, async (places) => {
       const unreadables: Unreadable[] = [];
-      const looked = glance === undefined ? places : places.filter(({ place }) => glance.places.has(place));
-      const seen = await this.observe(looked, (kind, place, error) => unreadables.push(unreadable(kind, place, error)), signal);
-      const states = [...seen, ...(glance?.known.places ?? []).filter(({ place }) => !glance?.places.has(place)).map(stateOfPlan)];
+      const isLookedAt = ({ place }: PlacePlan): boolean => glance === undefined || glance.places.has(place);
+      const seen = await this.observe(places.filter(isLookedAt), (kind, place, error) => unreadables.push(unreadable(kind, place, error)), signal);
+      const assumed = glance?.known.places.filter((known) => !isLookedAt(known)).map(stateOfPlan) ?? [];
+      const states = [...seen, ...assumed];
       const gone = this.goneTasks(places);
       const blind = new Set(unreadables.map(({ kind, place }) => `${kind} ${place}`));
       const present = states.filter(({ place }) => !gone.has(place));

@@ -17,7 +17,7 @@ it('spends at most half a percent of the time on looking while nothing happens, 
 
 it('looks again soon after a change: whoever meddles mostly does so then', () => {
   const pace = new LookPace(10_000);
-  for (let looks = 0; looks < 10; looks += 1) pace.looked(500, false);
+  for (let looks = 0; looks < 10; looks += 1) pace.looked(1_000, false);
   pace.changed();
 
   expect(pace.pause()).toBe(10_000);
