@@ -9,7 +9,7 @@ import { startControlServer, type ControlFacts } from '../server/control-server.
 import { MetricsServer } from '../server/metrics-server.js';
 import type { Settings } from '../settings.js';
 import { exitCodes } from './exit-codes.js';
-import { keepHeapSmall } from './heap.js';
+import { setV8Flags } from './v8-flags.js';
 import { standardOutput } from './output.js';
 import { findMissing, renderMissing } from './preflight.js';
 import { raisePriority } from './priority.js';
@@ -23,7 +23,7 @@ export async function runController(settings: Settings, json: boolean): Promise<
     return exitCodes.failed;
   }
   raisePriority(logger);
-  keepHeapSmall();
+  setV8Flags();
   const release = await claimNode();
   try {
     await serve(settings, logger);

@@ -21,8 +21,8 @@ const longestFile = 256 * 1024 * 1024;
 
 const savedSchema = z.strictObject({ version: z.literal(version), savedAt: z.iso.datetime(), state: stateSchema });
 
-/** A state of 50,000 tasks takes a tenth of a second to be written down: a cluster that changes all the time is not kept all the time. */
-const pausePerMillisecond = 200;
+/** A state of 50,000 tasks takes tenths of a second to be written down: a cluster that changes all the time is not kept all the time. */
+const pausePerMillisecond = 50;
 const longestPause = 60_000;
 const itemsPerPiece = 1_000;
 
@@ -71,38 +71,31 @@ export class SavedState {
     while (this.next !== null) {
       const pause = this.restUntil - performance.now();
       if (pause > 0) await sleep(pause, undefined, { signal: this.flushing.signal, ref: false }).catch(() => undefined);
-      const text = new StateText(this.next);
+      const text = textOf(this.next);
       this.next = null;
+      const began = performance.now();
       await writeAtomically(this.path, text);
-      this.restUntil = performance.now() + Math.min(longestPause, text.milliseconds * pausePerMillisecond);
+      const ended = performance.now();
+      this.restUntil = ended + Math.min(longestPause, (ended - began) * pausePerMillisecond);
     }
   }
 }
 
 /** The state as JSON, in pieces, since whole it would take as much memory as all the rest of the controller. */
-class StateText implements Iterable<string> {
-  /** What it took to make the pieces that were asked for. */
-  milliseconds = 0;
-
-  constructor(private readonly state: ClusterState) {}
-
-  *[Symbol.iterator](): Generator<string> {
-    yield `{"version":${version},"savedAt":${JSON.stringify(new Date().toISOString())},"state":{`;
-    for (const [index, [list, items]] of Object.entries(this.state).entries()) {
-      yield `${index === 0 ? '' : ','}${JSON.stringify(list)}:[`;
-      yield* this.pieces(items as readonly unknown[]);
-      yield ']';
-    }
-    yield '}}\n';
+function* textOf(state: ClusterState): Generator<string> {
+  yield `{"version":${version},"savedAt":${JSON.stringify(new Date().toISOString())},"state":{`;
+  for (const [index, [list, items]] of Object.entries(state).entries()) {
+    yield `${index === 0 ? '' : ','}${JSON.stringify(list)}:[`;
+    yield* pieces(items as readonly unknown[]);
+    yield ']';
   }
+  yield '}}\n';
+}
 
-  private *pieces(items: readonly unknown[]): Generator<string> {
-    for (let start = 0; start < items.length; start += itemsPerPiece) {
-      const began = performance.now();
-      const piece = JSON.stringify(items.slice(start, start + itemsPerPiece)).slice(1, -1);
-      this.milliseconds += performance.now() - began;
-      yield start === 0 ? piece : `,${piece}`;
-    }
+function* pieces(items: readonly unknown[]): Generator<string> {
+  for (let start = 0; start < items.length; start += itemsPerPiece) {
+    const piece = JSON.stringify(items.slice(start, start + itemsPerPiece)).slice(1, -1);
+    yield start === 0 ? piece : `,${piece}`;
   }
 }
 

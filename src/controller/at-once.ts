@@ -21,11 +21,12 @@ export class AtOnce {
   /** `applied`: what the kernel holds but for what it was told already. Whether there was anything to tell. */
   tell(applied: NodePlan, soon: NodePlan): boolean {
     const already = this.told?.changes ?? [];
+    const done = namesOf(already);
     // A port that closes is none of these: its DNAT goes first.
     const closed = closedMarks(soon);
     const changes = this.kernel
       .ipvsDifferenceFrom(applied, soon)
-      .filter((change) => !isOfClosedPort(change, closed) && !already.some((done) => isSame(done, change)));
+      .filter((change) => !isOfClosedPort(change, closed) && !done.has(nameOf(change)));
     const isAdded = ({ action }: Change): boolean => action === 'add';
     // A new service never is alone: there is no need to compare all else.
     const addsServices = changes.some((change) => isAdded(change) && change.subject.type === 'service');
@@ -55,9 +56,16 @@ export class AtOnce {
 
 /** All that was done, each once. */
 export function joined(told: readonly Change[], applied: readonly Change[]): readonly Change[] {
-  return told.length === 0 ? applied : [...told, ...applied.filter((change) => !told.some((done) => isSame(done, change)))];
+  if (told.length === 0) return applied;
+  const done = namesOf(told);
+  return [...told, ...applied.filter((change) => !done.has(nameOf(change)))];
 }
 
-function isSame(one: Change, other: Change): boolean {
-  return one.kind === other.kind && one.place === other.place && one.key === other.key && one.summary === other.summary;
+function namesOf(changes: readonly Change[]): ReadonlySet<string> {
+  return new Set(changes.map(nameOf));
+}
+
+/** The same for what does the same; summaries have no line breaks. */
+function nameOf({ kind, place, key, summary }: Change): string {
+  return [kind, place, key, summary].join('\n');
 }

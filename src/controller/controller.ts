@@ -279,7 +279,7 @@ export class Controller {
   /** Where the kernel is to be looked at for what must be looked at; nowhere, where what it holds is known. */
   private doubtedFor(kinds: ReadonlySet<string>): Doubted {
     if (this.lastApplied === null || [...kinds].some((kind) => reasonsToLookEverywhere.has(kind))) this.doubts.add('everywhere');
-    else if (!kinds.has(kernelHint)) return new Set();
+    else if (!kinds.has(kernelHint)) return new Map();
     // This look serves what was hinted at before it.
     this.queue.cancel(kernelHint);
     return this.doubts.take();
@@ -320,7 +320,7 @@ export class Controller {
   /** A look takes its time; what changed meanwhile is left to the sync that waits. Null: it was given up for that. */
   private async lookFor(next: NodePlan, known: NodePlan | null, doubted: Doubted): Promise<readonly Change[] | null> {
     const began = performance.now();
-    const glance = known === null || doubted === 'everywhere' ? undefined : { places: doubted, known };
+    const glance = known === null || doubted === 'everywhere' ? undefined : { doubted, known };
     const changes = await this.looks.look((signal) => this.options.kernel.difference(next, signal, glance), known !== null);
     if (changes === null) return null;
     if (glance === undefined) this.pace.looked(performance.now() - began, changes.length > 0);

@@ -3,19 +3,19 @@
  * same with one task as with a hundred; everywhere is looked from time to time, since most of what can be changed gives
  * no hint.
  */
-import type { Doubted } from '../kernel/glance.js';
+import { bothDoubted, type Doubted } from '../kernel/glance.js';
 
 export class Doubts {
-  private doubted: Doubted = new Set();
+  private doubted: Doubted = new Map();
 
   add(more: Doubted): void {
-    this.doubted = this.doubted === 'everywhere' || more === 'everywhere' ? 'everywhere' : new Set([...this.doubted, ...more]);
+    this.doubted = bothDoubted(this.doubted, more);
   }
 
   /** A look will settle them; one that is given up has to add them again. */
   take(): Doubted {
     const { doubted } = this;
-    this.doubted = new Set();
+    this.doubted = new Map();
     return doubted;
   }
 }

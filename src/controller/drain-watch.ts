@@ -26,10 +26,14 @@ export interface DrainWatchOptions {
 
 /** How often draining connections are counted, in milliseconds. */
 const checkMilliseconds = 1_000;
+/** Every sync asks whether a drain is over, and IPVS is asked port by port: what was counted serves for so long. */
+const countedMilliseconds = checkMilliseconds / 2;
 
 export class DrainWatch {
   private readonly keeper: DrainKeeper;
   private timer: NodeJS.Timeout | undefined;
+  /** By task; `at` by performance.now(). */
+  private readonly counted = new Map<string, { readonly at: number; readonly connections: number | null }>();
 
   constructor(private readonly options: DrainWatchOptions) {
     this.keeper = new DrainKeeper(tellDrains(options.events, (task) => this.connectionsOf(task)));
@@ -52,7 +56,10 @@ export class DrainWatch {
   /** Counts draining connections from time to time, which costs little, until a drain has come to its end. */
   watch(): void {
     clearTimeout(this.timer);
-    if (this.count === 0) return;
+    if (this.count === 0) {
+      this.counted.clear();
+      return;
+    }
     this.timer = setTimeout(() => {
       if (this.keeper.hasEnded(this.facts(this.options.cluster.tasks() ?? new Map()))) this.options.onEnded();
       else this.watch();
@@ -67,7 +74,7 @@ export class DrainWatch {
     return {
       now: performance.now(),
       isAlive: (task) => (task.nodeId === this.options.nodeId ? localTasks.has(task.id) : this.mayLiveElsewhere(task)),
-      connectionsOf: (task) => (this.isReachedByPeers(task) ? null : this.connectionsOf(task)),
+      connectionsOf: (task) => (this.isReachedByPeers(task) ? null : this.latelyCounted(task)),
     };
   }
 
@@ -83,6 +90,15 @@ export class DrainWatch {
   private mayLiveElsewhere(task: Task): boolean {
     const { state } = this.options.cluster;
     return state !== null && findById(state.services, task.serviceId) === undefined;
+  }
+
+  private latelyCounted(task: Task): number | null {
+    const last = this.counted.get(task.id);
+    const now = performance.now();
+    if (last !== undefined && now - last.at < countedMilliseconds) return last.connections;
+    const connections = this.connectionsOf(task);
+    this.counted.set(task.id, { at: now, connections });
+    return connections;
   }
 
   /** Connections of all of a task's real servers; null where there is none. */

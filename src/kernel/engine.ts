@@ -17,7 +17,7 @@ import { placePlan } from '../plan/place.js';
 import { kinds, type Change, type Kind } from './change.js';
 import { connectionCounts, type ConnectionCount } from './connections.js';
 import { differenceOf, differenceOfPlans, differInIpvsAlone, ipvsDifferenceOfPlans } from './difference.js';
-import type { Doubted, Glance } from './glance.js';
+import { isDoubted, type Doubted, type Glance } from './glance.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
 import { nextTurn } from '../next-turn.js';
@@ -104,10 +104,7 @@ export class Engine {
   async difference(plan: NodePlan, signal?: AbortSignal, glance?: Glance): Promise<readonly Change[]> {
     return await this.pass(plan, async (places) => {
       const unreadables: Unreadable[] = [];
-      const isLookedAt = ({ place }: PlacePlan): boolean => glance === undefined || glance.places.has(place);
-      const seen = await this.observe(places.filter(isLookedAt), (kind, place, error) => unreadables.push(unreadable(kind, place, error)), signal);
-      const assumed = glance?.known.places.filter((known) => !isLookedAt(known)).map(stateOfPlan) ?? [];
-      const states = [...seen, ...assumed];
+      const states = await this.observe(places, (kind, place, error) => unreadables.push(unreadable(kind, place, error)), signal, glance);
       const gone = this.goneTasks(places);
       const blind = new Set(unreadables.map(({ kind, place }) => `${kind} ${place}`));
       const present = states.filter(({ place }) => !gone.has(place));
@@ -201,13 +198,16 @@ export class Engine {
     }
   }
 
-  /** Every kind of every place. What can't be read is told, and empty. */
-  private async observe(places: readonly PlacePlan[], onError: (kind: Kind, place: Place, error: Error) => void, signal: AbortSignal | undefined): Promise<PlaceState[]> {
-    const states = new Map(places.map(({ place }) => [place, emptyState(place)]));
+  /** Every kind of every place, or what a glance looks at and, of all else, what was known. What can't be read is told, and empty. */
+  private async observe(places: readonly PlacePlan[], onError: (kind: Kind, place: Place, error: Error) => void, signal: AbortSignal | undefined, glance: Glance | undefined): Promise<PlaceState[]> {
+    const known = new Map(glance?.known.places.map((plan) => [plan.place, stateOfPlan(plan)]));
+    const states = new Map([...places.map(({ place }) => [place, emptyState(place)] as const), ...known]);
     for (const kind of kinds) {
-      const found = await reconcilers[kind].observe(this.machine, places, (place, error) => onError(kind, place, error), signal);
+      const doubted = glance === undefined ? places : places.filter(({ place }) => isDoubted(glance.doubted, place, kind));
+      if (doubted.length === 0) continue;
+      const found = await reconcilers[kind].observe(this.machine, doubted, (place, error) => onError(kind, place, error), signal);
       await nextTurn(signal);
-      for (const [place, state] of found) states.set(place, { ...emptyState(place), ...states.get(place), [kind]: state });
+      for (const { place } of doubted) states.set(place, { ...(states.get(place) ?? emptyState(place)), [kind]: found.get(place) ?? emptyState(place)[kind] });
     }
     return [...states.values()];
   }

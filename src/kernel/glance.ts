@@ -1,12 +1,34 @@
-/** A look at single places: of all others an earlier plan says what they hold. */
+/** A look where the kernel has hinted at a change: of all else an earlier plan says what is there. */
 import type { NodePlan } from '../plan/node-plan.js';
 import type { Place } from '../plan/objects.js';
+import type { Kind } from './change.js';
+
+/** Parts of the kernel that tell of changes, each of its own. IPVS, sets and sysctls tell of none. */
+export type Teller = 'rtnetlink' | 'nftables';
+
+export type DoubtedPlaces = ReadonlyMap<Place, ReadonlySet<Teller>>;
+/** Where the kernel may hold something else than is known: what was told of in some places, or anything anywhere. */
+export type Doubted = DoubtedPlaces | 'everywhere';
 
 export interface Glance {
-  readonly places: ReadonlySet<Place>;
+  readonly doubted: DoubtedPlaces;
   /** What the kernel held when it was last looked at or changed. */
   readonly known: NodePlan;
 }
 
-/** Where the kernel may hold something else than is known: in some places, or in any. */
-export type Doubted = ReadonlySet<Place> | 'everywhere';
+/** What may be another after a hint. A device that is made again comes with its sysctls as they are in any new one. */
+const kindsOf: Readonly<Record<Teller, ReadonlySet<Kind>>> = {
+  rtnetlink: new Set(['namespace', 'link', 'sysctl', 'address', 'neighbour', 'fdb', 'route', 'rule']),
+  nftables: new Set(['namespace', 'iptables']),
+};
+
+export function isDoubted(doubted: DoubtedPlaces, place: Place, kind: Kind): boolean {
+  return [...(doubted.get(place) ?? [])].some((teller) => kindsOf[teller].has(kind));
+}
+
+export function bothDoubted(one: Doubted, other: Doubted): Doubted {
+  if (one === 'everywhere' || other === 'everywhere') return 'everywhere';
+  const both = new Map(one);
+  for (const [place, tellers] of other) both.set(place, new Set([...(both.get(place) ?? []), ...tellers]));
+  return both;
+}

@@ -8,13 +8,14 @@ import { KernelMonitor, type ChangeHint, type MonitorTopic } from '../../native/
 import type { NodePlan } from '../plan/node-plan.js';
 import { HostConcerns } from './host-concerns.js';
 import type { Place } from '../plan/objects.js';
-import type { Doubted } from './glance.js';
+import type { Doubted, Teller } from './glance.js';
 import type { Machine } from './machine.js';
 
 const common: readonly MonitorTopic[] = ['link', 'address', 'route', 'rule', 'nftables'];
 /** Neighbours, and forwarding entries with them, only in the fabric: elsewhere the kernel learns some all the time. */
 const topicsOf = { host: common, sandbox: common, fabric: [...common, 'neighbour'] } as const satisfies Partial<Record<Place, readonly MonitorTopic[]>>;
 const places = ['host', 'sandbox', 'fabric'] as const;
+const ofCables: ReadonlySet<Teller> = new Set(['rtnetlink']);
 
 export class Watcher {
   private readonly monitors = new Map<Place, { readonly inode: number; readonly monitor: KernelMonitor }>();
@@ -75,7 +76,7 @@ export class Watcher {
 
   private tell(place: Place, { topics, devices, overflowed }: ChangeHint): void {
     const what = `${place} changed${topics.size === 0 ? '' : ` (${[...topics].join(', ')})`}`;
-    this.onChange?.(what, overflowed ? 'everywhere' : new Set([place, ...this.otherEnds(place, devices)]));
+    this.onChange?.(what, overflowed ? 'everywhere' : new Map([[place, tellersOf(topics)], ...this.otherEnds(place, devices).map((end) => [end, ofCables] as const)]));
   }
 
   /** A cable that somebody takes down at its other end, where nobody listens, is told of at this one. */
@@ -83,4 +84,8 @@ export class Watcher {
     const links = this.plan?.places.find((plan) => plan.place === place)?.links ?? [];
     return links.flatMap((link) => (link.kind === 'veth' && devices.has(link.name) ? [link.peer.place] : []));
   }
+}
+
+function tellersOf(topics: ReadonlySet<MonitorTopic>): ReadonlySet<Teller> {
+  return new Set([...topics].map((topic): Teller => (topic === 'nftables' ? 'nftables' : 'rtnetlink')));
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Change } from '../../../src/kernel/change.js';
 import { cleanup } from '../../../src/kernel/cleanup.js';
 import type { Engine } from '../../../src/kernel/engine.js';
+import { bothDoubted, type Doubted, type DoubtedPlaces } from '../../../src/kernel/glance.js';
 import { isRepair } from '../../../src/kernel/repair.js';
 import type { NodePlan } from '../../../src/plan/node-plan.js';
 import type { Place } from '../../../src/plan/objects.js';
@@ -149,28 +150,28 @@ describe('a node is programmed as planned', () => {
   });
 
   describe('a look where the kernel hints at a change', () => {
-    const doubted = new Set<Place>();
+    let doubted: Doubted = new Map();
     beforeAll(() => {
-      engine.watch((_what, places) => {
-        if (places !== 'everywhere') for (const place of places) doubted.add(place);
-      });
+      engine.watch((_what, more) => { doubted = bothDoubted(doubted, more); });
     });
+    const network = (...where: Place[]): DoubtedPlaces => new Map(where.map((place) => [place, new Set(['rtnetlink'] as const)]));
+    const filter = (where: Place): DoubtedPlaces => new Map([[where, new Set(['nftables'] as const)]]);
 
-    const cases: [string, () => void, Place[]][] = [
-      ['a route of the fabric', () => ip('-n', names.fabric, 'route', 'delete', '10.0.0.5/32'), ['fabric']],
-      ['the sandbox’s rules', () => ip('-n', names.sandbox, 'rule', 'flush'), ['sandbox']],
-      ['the bridge’s address', () => ip('-n', host, 'address', 'flush', 'dev', names.gatewayBridge), ['host']],
-      ['a task’s end that is down', () => ip('-n', task2, 'link', 'set', 'mesh0', 'down'), ['fabric', `task:${task('web', 2).id}`]],
-      ['a task’s end that is deleted', () => ip('-n', task1, 'link', 'delete', 'mesh0'), ['fabric', `task:${task('web', 1).id}`]],
-      ['the bridge that is deleted', () => ip('-n', host, 'link', 'delete', names.gatewayBridge), ['host']],
-      ['a chain that is flushed', () => sh(names.fabric, 'iptables', '-F', 'FORWARD'), ['fabric']],
-      ['a DNAT rule', () => sh(host, 'iptables', '-t', 'nat', '-F', names.chain), ['host']],
+    const cases: [string, () => void, DoubtedPlaces][] = [
+      ['a route of the fabric', () => ip('-n', names.fabric, 'route', 'delete', '10.0.0.5/32'), network('fabric')],
+      ['the sandbox’s rules', () => ip('-n', names.sandbox, 'rule', 'flush'), network('sandbox')],
+      ['the bridge’s address', () => ip('-n', host, 'address', 'flush', 'dev', names.gatewayBridge), network('host')],
+      ['a task’s end that is down', () => ip('-n', task2, 'link', 'set', 'mesh0', 'down'), network('fabric', `task:${task('web', 2).id}`)],
+      ['a task’s end that is deleted', () => ip('-n', task1, 'link', 'delete', 'mesh0'), network('fabric', `task:${task('web', 1).id}`)],
+      ['the bridge that is deleted', () => ip('-n', host, 'link', 'delete', names.gatewayBridge), network('host')],
+      ['a chain that is flushed', () => sh(names.fabric, 'iptables', '-F', 'FORWARD'), filter('fabric')],
+      ['a DNAT rule', () => sh(host, 'iptables', '-t', 'nat', '-F', names.chain), filter('host')],
     ];
     test.each(cases)('finds all that a look at everything would, and heals it: %s', async (_what, sabotage, where) => {
-      doubted.clear();
+      doubted = new Map();
       sabotage();
-      await soon(() => { expect([...doubted]).toEqual(expect.arrayContaining(where)); });
-      const glanced = await engine.difference(plan, undefined, { places: new Set(where), known: plan });
+      await soon(() => { expect(bothDoubted(doubted, where)).toEqual(doubted); });
+      const glanced = await engine.difference(plan, undefined, { doubted: where, known: plan });
       expect(glanced.length).toBeGreaterThan(0);
       expect(told(glanced)).toEqual(told(await engine.difference(plan)));
       expect(glanced.filter((change) => !isRepair(change, plan, plan))).toEqual([]);
@@ -180,14 +181,16 @@ describe('a node is programmed as planned', () => {
 
     test('looks nowhere else: what gives no hint there is left to the next look at everything', async () => {
       sh(names.fabric, 'sysctl', '-qw', 'net.ipv4.ip_forward=0');
-      expect(await engine.difference(plan, undefined, { places: new Set(['host', 'sandbox']), known: plan })).toEqual([]);
+      const elsewhere = bothDoubted(network('host', 'sandbox'), filter('fabric'));
+      expect(elsewhere).not.toBe('everywhere');
+      expect(await engine.difference(plan, undefined, { doubted: elsewhere as DoubtedPlaces, known: plan })).toEqual([]);
       expect(told(await sync())).toEqual([expect.stringMatching(/^fabric: change sysctl/)]);
     });
 
     test('programs what is new elsewhere all the same', async () => {
       const state = smallCluster();
       const fewer = bed.plan({ ...state, services: state.services.slice(0, 1) });
-      const changes = await engine.difference(fewer, undefined, { places: new Set(['sandbox']), known: plan });
+      const changes = await engine.difference(fewer, undefined, { doubted: network('sandbox'), known: plan });
       expect(told(changes)).toEqual(told(await engine.difference(fewer)));
       await sync();
     });

@@ -38,7 +38,7 @@ function bed() {
     findTasks: (tasks) => new Map(tasks.filter(({ id }) => living.has(id)).map(({ id }) => [id, { taskId: id, namespace: '/proc/self/ns/net' }])),
     watchNamespaces: () => ({ close: () => undefined }),
     portsHeldByOthers: () => new Map(),
-    difference: async (_plan, signal, glance?: Glance) => { note(glance === undefined ? 'look' : `look at ${[...glance.places].sort().join(', ')}`); await Promise.race([looking, aborted(signal)]); return found; },
+    difference: async (_plan, signal, glance?: Glance) => { note(glance === undefined ? 'look' : `look at ${[...glance.doubted].map(([place, tellers]) => `${place} (${[...tellers].sort().join(', ')})`).sort().join(', ')}`); await Promise.race([looking, aborted(signal)]); return found; },
     differenceFrom: differenceOfPlans,
     ipvsDifferenceFrom: ipvsDifferenceOfPlans,
     differInIpvsAlone,
@@ -88,7 +88,7 @@ function bed() {
       looking = new Promise((resolve) => { end = resolve; });
       return (changes: readonly Change[]) => { found = changes; end(); };
     },
-    hint: (what: string, doubted: Doubted = new Set(['sandbox'])) => { hint(what, doubted); },
+    hint: (what: string, doubted: Doubted = new Map([['sandbox', new Set(['rtnetlink'])]])) => { hint(what, doubted); },
     /** Its container has a namespace from now on. */
     find: (taskId: string) => { living.add(taskId); },
     refuse: (times: number) => { refusals = times; },
@@ -170,7 +170,7 @@ it('not even a look that is under way is waited for, and what it found by then u
   const { tell, next, hint, holdLook } = await running();
   const endLook = holdLook();
   hint('test');
-  expect(await next(1)).toEqual(['look at sandbox']);
+  expect(await next(1)).toEqual(['look at sandbox (rtnetlink)']);
 
   const draining = { ...web, tasks: [local, { ...remote, weight: 0 }] };
   tell(draining);
@@ -221,7 +221,7 @@ it('what somebody else took is counted as repaired, also where it takes a second
   const end = holdLook();
   refuse(1);
   hint('sandbox changed');
-  expect(await next(1)).toEqual(['look at sandbox']);
+  expect(await next(1)).toEqual(['look at sandbox (rtnetlink)']);
   end([lost(weight('7 → 1'), 'destination')]);
 
   expect(await next(3)).toEqual([weight('7 → 1'), 'look', weight('7 → 1')]);
@@ -233,13 +233,13 @@ it('a change that meets a long look is programmed without waiting for it, told o
   const { tell, next, hint, holdLook, controller } = await running();
   const endLook = holdLook();
   hint('test');
-  expect(await next(1)).toEqual(['look at sandbox']);
+  expect(await next(1)).toEqual(['look at sandbox (rtnetlink)']);
   const { syncs } = controller.report();
 
   tell({ ...web, tasks: [local, { ...remote, weight: 0 }] });
 
   const [atOnce, programmed, again] = await next(3);
-  expect([atOnce, programmed, again]).toEqual([`at once: ${weight('1 → 0')}`, weight('1 → 0'), 'look at sandbox']);
+  expect([atOnce, programmed, again]).toEqual([`at once: ${weight('1 → 0')}`, weight('1 → 0'), 'look at sandbox (rtnetlink)']);
   endLook([]);
   while (controller.report().syncs < syncs + 2) await new Promise((resolve) => setImmediate(resolve));
   expect(controller.report().programmed).toBe(true);
@@ -248,10 +248,11 @@ it('a change that meets a long look is programmed without waiting for it, told o
 it('what the kernel hints at is looked at there and nowhere else: with many tasks on a node all of them would be looked at for each', async () => {
   const { hint, next } = await running();
 
-  hint('fabric changed', new Set(['fabric', 'task:web1']));
-  hint('host changed', new Set(['host']));
+  hint('fabric changed', new Map([['fabric', new Set(['rtnetlink'])], ['task:web1', new Set(['rtnetlink'])]]));
+  hint('host changed', new Map([['host', new Set(['nftables'])]]));
+  hint('fabric changed', new Map([['fabric', new Set(['nftables'])]]));
 
-  expect(await next(1)).toEqual(['look at fabric, host, task:web1']);
+  expect(await next(1)).toEqual(['look at fabric (nftables, rtnetlink), host (nftables), task:web1 (rtnetlink)']);
   hint('so much that it can’t be told', 'everywhere');
   expect(await next(1)).toEqual(['look']);
 });

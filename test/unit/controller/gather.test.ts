@@ -24,7 +24,7 @@ function bed() {
     unreachedTasks: new Set(),
   };
   const gatherer = new Gatherer();
-  const gather = (now = state, doubted: Doubted = new Set()) => gatherer.gather(now, facts, doubted, () => undefined);
+  const gather = (now = state, doubted: Doubted = new Map()) => gatherer.gather(now, facts, doubted, () => undefined);
   return { gather, asked: () => asked.splice(0), hold: (key: string) => { held = new Map([[key, 'nginx (pid 1)']]); } };
 }
 
@@ -67,7 +67,7 @@ it('a hint of the host asks anew for what depends on its devices, and for nothin
   gather();
   asked();
 
-  gather(state, new Set(['host']));
+  gather(state, new Map([['host', new Set(['rtnetlink'])]]));
 
   expect(asked()).toEqual(['mtu']);
 });
