@@ -138,12 +138,15 @@ class Call {
       const response = await this.ask(signal);
       await this.read(response, onPiece);
     } catch (error) {
+      const reason: unknown = this.ending.signal.aborted ? this.ending.signal.reason : error;
+      // Not where all went well: an answer may be here before Node calls its request sent, and a connection that is to be
+      // kept open would be torn down with that.
+      this.ending.abort();
       this.signal.throwIfAborted();
-      throw this.explain(this.ending.signal.aborted ? this.ending.signal.reason : error);
+      throw this.explain(reason);
     } finally {
       clearTimeout(this.timer);
       clearTimeout(deadline);
-      this.ending.abort();
     }
   }
 
