@@ -29,10 +29,14 @@ export const sides: Readonly<Record<Side, { readonly sandbox: string; readonly n
   dockerd: { sandbox: dockerSandbox, network: 'ingress' },
 };
 
-/** `ours` is published by a label alone, dockerd has no part in it; `theirs` by dockerd alone. `both` by dockerd's publishing, which both serve. */
+/**
+ * `routemesh`: published by a label alone, and without an address of Docker's own for the service, which would be a second
+ * mesh on every node that nobody asks for: dockerd has no part in it. `dockerd`: by dockerd alone. `both`: by dockerd's
+ * publishing, which both serve.
+ */
 function publishing(side: Side | 'both', ports: readonly PortMapping[]): { Labels: Record<string, string>; Networks?: { Target: string }[]; EndpointSpec?: unknown } {
   if (side === 'routemesh') {
-    return { Labels: ports.length === 0 ? {} : { 'routemesh.publish': publishLabel(ports) }, Networks: [{ Target: overlay }] };
+    return { Labels: ports.length === 0 ? {} : { 'routemesh.publish': publishLabel(ports) }, Networks: [{ Target: overlay }], EndpointSpec: { Mode: 'dnsrr' } };
   }
   const Ports = ports.map(({ published, target, protocol = 'tcp' }) => ({ Protocol: protocol, PublishedPort: published, TargetPort: target, PublishMode: 'ingress' }));
   return { Labels: side === 'dockerd' ? { 'routemesh.enabled': 'false' } : {}, EndpointSpec: { Ports } };
