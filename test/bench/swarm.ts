@@ -16,6 +16,8 @@ export interface ServiceRequest {
   readonly replicas?: number;
   /** The node of all its tasks; any when left out. */
   readonly node?: string;
+  /** Docker gives it no virtual address of its own; dockerd publishes nothing without one. */
+  readonly withoutVirtualAddress?: boolean;
   /** Beside those that publish. */
   readonly labels?: Readonly<Record<string, string>>;
 }
@@ -29,14 +31,10 @@ export const sides: Readonly<Record<Side, { readonly sandbox: string; readonly n
   dockerd: { sandbox: dockerSandbox, network: 'ingress' },
 };
 
-/**
- * `routemesh`: published by a label alone, and without an address of Docker's own for the service, which would be a second
- * mesh on every node that nobody asks for: dockerd has no part in it. `dockerd`: by dockerd alone. `both`: by dockerd's
- * publishing, which both serve.
- */
+/** `routemesh`: published by a label alone, dockerd has no part in it. `dockerd`: by dockerd alone. `both`: by dockerd's publishing, which both serve. */
 function publishing(side: Side | 'both', ports: readonly PortMapping[]): { Labels: Record<string, string>; Networks?: { Target: string }[]; EndpointSpec?: unknown } {
   if (side === 'routemesh') {
-    return { Labels: ports.length === 0 ? {} : { 'routemesh.publish': publishLabel(ports) }, Networks: [{ Target: overlay }], EndpointSpec: { Mode: 'dnsrr' } };
+    return { Labels: ports.length === 0 ? {} : { 'routemesh.publish': publishLabel(ports) }, Networks: [{ Target: overlay }] };
   }
   const Ports = ports.map(({ published, target, protocol = 'tcp' }) => ({ Protocol: protocol, PublishedPort: published, TargetPort: target, PublishMode: 'ingress' }));
   return { Labels: side === 'dockerd' ? { 'routemesh.enabled': 'false' } : {}, EndpointSpec: { Ports } };
@@ -50,8 +48,8 @@ export async function publishPorts(side: Side, name: string, ports: readonly Por
 }
 
 /** Creates it, and gives when Docker's answer had come, in microseconds. */
-export async function createService(side: Side | 'both', { name, ports, replicas = 1, node, labels = {} }: ServiceRequest): Promise<number> {
-  const { Labels, Networks, EndpointSpec } = publishing(side, ports);
+export async function createService(side: Side | 'both', { name, ports, replicas = 1, node, withoutVirtualAddress = false, labels = {} }: ServiceRequest): Promise<number> {
+  const { Labels, Networks, EndpointSpec = withoutVirtualAddress ? { Mode: 'dnsrr' } : undefined } = publishing(side, ports);
   const specification = {
     Name: name,
     Labels: { ...Labels, ...labels },

@@ -9,7 +9,7 @@ import { microseconds } from '../ipvs-events.js';
 import { summaries, type PartContext } from '../part.js';
 import { figure, type Figure } from '../report.js';
 import type { PortMapping } from '../publish-label.js';
-import { createService, dockerdPublishes, publishPorts, removeServices, runningTasks, type Side } from '../swarm.js';
+import { createService, dockerdPublishes, publishPorts, removeServices, runningTasks, type ServiceRequest, type Side } from '../swarm.js';
 import { tidied } from '../tidied.js';
 import { alternate } from '../turns.js';
 import { counted } from '../words.js';
@@ -74,7 +74,7 @@ function turnsOf(ports: number, rounds: number): number {
 async function publishedAnew(nodes: readonly string[], side: Side, count: number): Promise<Times> {
   const ports = portsOf(count);
   return await cleared(nodes, async () => {
-    const { answered, served } = await untilServed(nodes, side, count, () => createService(side, { name: service, ports }));
+    const { answered, served } = await untilServed(nodes, side, count, () => createService(side, { name: service, ports, ...ofOneMesh(side) }));
     const [task] = await runningTasks(side, service, 1);
     return { answered, served, running: microseconds(task?.timestamp ?? '') };
   });
@@ -82,10 +82,15 @@ async function publishedAnew(nodes: readonly string[], side: Side, count: number
 
 async function publishedLater(nodes: readonly string[], side: Side, count: number): Promise<Omit<Times, 'running'>> {
   return await cleared(nodes, async () => {
-    await createService(side, { name: service, ports: [] });
+    await createService(side, { name: service, ports: [], ...ofOneMesh(side) });
     await runningTasks(side, service, 1);
     return await untilServed(nodes, side, count, () => publishPorts(side, service, portsOf(count)));
   });
+}
+
+/** By its virtual address Docker balances a service's load on every node, which is a second mesh where routemesh publishes it. */
+function ofOneMesh(side: Side): Pick<ServiceRequest, 'withoutVirtualAddress'> {
+  return { withoutVirtualAddress: side === 'routemesh' };
 }
 
 /** dockerd takes its rules away one by one, too: the next turn must not meet it at that. */
