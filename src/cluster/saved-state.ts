@@ -22,7 +22,7 @@ const longestFile = 256 * 1024 * 1024;
 const savedSchema = z.strictObject({ version: z.literal(version), savedAt: z.iso.datetime(), state: stateSchema });
 
 /** A state of 50,000 tasks takes tenths of a second to be written down: a cluster that changes all the time is not kept all the time. */
-const pausePerMillisecond = 50;
+const pausePerMillisecond = 20;
 const longestPause = 60_000;
 const itemsPerPiece = 1_000;
 
