@@ -59,6 +59,7 @@ function factsOf(controller: Controller, events: EventLog): ControlFacts {
     events,
     health: () => controller.health(),
     metrics: () => scrape(controller),
+    readiness: () => controller.readiness(),
     report: () => controller.report(),
     state: () => controller.clusterState(),
     plan: () => controller.nodePlan(),

@@ -44,7 +44,7 @@ import { LookPace } from './look-pace.js';
 import { Looks } from './looks.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
-import { portReports, type StatusReport } from './report.js';
+import { portReports, type Readiness, type StatusReport } from './report.js';
 import { SyncLog, type SyncEnd } from './sync-log.js';
 import { SyncQueue } from './sync-queue.js';
 
@@ -148,11 +148,9 @@ export class Controller {
     return {
       version: this.options.version,
       node: this.options.node,
-      programmed: this.isProgrammed(),
+      ...this.readiness(),
       startedAt: this.startedAt.toISOString(),
       uptimeSeconds: Math.floor((Date.now() - this.startedAt.getTime()) / 1_000),
-      source: this.cluster.report(),
-      lastSync: this.syncs.last,
       syncs: this.syncs.count,
       repairs: this.changes.repairs(),
       nodes: this.cluster.state?.nodes ?? [],
@@ -161,6 +159,10 @@ export class Controller {
       conditions: this.conditions.list(),
       events: this.options.eventLog.latest(latestEvents),
     };
+  }
+
+  readiness(): Readiness {
+    return { programmed: this.isProgrammed(), source: this.cluster.report(), lastSync: this.syncs.last };
   }
 
   /** One look at IPVS for all of it. */

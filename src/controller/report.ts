@@ -80,6 +80,9 @@ export function isHealthy(report: Pick<StatusReport, 'programmed' | 'conditions'
   return report.programmed && !report.conditions.some(isUnserved);
 }
 
+/** What `/readyz` answers by. It is asked every few seconds, and by several: no look at IPVS is for it. */
+export type Readiness = Pick<StatusReport, 'programmed' | 'lastSync' | 'source'>;
+
 /** The served ports with the connections that IPVS has for each real server now. */
 export function portReports(ports: readonly ServedPort[], kernel: Pick<MeshKernel, 'connections'>): PortReport[] {
   const counts = kernel.connections();

@@ -16,6 +16,7 @@ import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ClusterState } from '../cluster/state.js';
 import type { Insight } from '../controller/insight.js';
+import type { StatusReport } from '../controller/report.js';
 import type { Logger } from '../log.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import { respond, type Answer, type Routes } from './answer.js';
@@ -25,6 +26,7 @@ import { healthRoutes, type HealthFacts } from './health-routes.js';
 /** What the server reads of the controller, afresh for each request. */
 export interface ControlFacts extends HealthFacts {
   readonly events: EventFacts;
+  report(): StatusReport | Promise<StatusReport>;
   state(): ClusterState | null;
   plan(): NodePlan | null;
   insight(): Insight;

@@ -1,11 +1,11 @@
 /** What load balancers, service managers and Prometheus ask; the same on the control socket and over TCP. */
 import type { Health } from '../controller/health.js';
-import type { StatusReport } from '../controller/report.js';
+import type { Readiness } from '../controller/report.js';
 import type { Answer, Routes } from './answer.js';
 
 export interface HealthFacts {
   health(): Health;
-  report(): StatusReport | Promise<StatusReport>;
+  readiness(): Readiness;
   /** In Prometheus's text format. */
   metrics(): Promise<string>;
 }
@@ -15,13 +15,13 @@ export const healthRoutes: Routes<HealthFacts> = {
     const health = facts.health();
     return { status: health.alive ? 200 : 503, body: health };
   },
-  '/readyz': async (facts) => readiness(await facts.report()),
+  '/readyz': (facts) => answerOf(facts.readiness()),
   '/metrics': async (facts) => ({ status: 200, body: await facts.metrics(), contentType: 'text/plain; version=0.0.4; charset=utf-8' }),
 };
 
-function readiness(report: StatusReport): Answer {
-  if (report.programmed) return { status: 200, body: { ready: true } };
-  const reasons = report.lastSync === null ? ['no sync has ended yet'] : report.lastSync.failures;
-  const source = report.source.available ? [] : [`${report.source.description}: ${report.source.error ?? 'not available'}`];
+function answerOf({ programmed, lastSync, source: { available, description, error } }: Readiness): Answer {
+  if (programmed) return { status: 200, body: { ready: true } };
+  const reasons = lastSync === null ? ['no sync has ended yet'] : lastSync.failures;
+  const source = available ? [] : [`${description}: ${error ?? 'not available'}`];
   return { status: 503, body: { ready: false, reasons: [...source, ...reasons] } };
 }

@@ -21,7 +21,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'routemesh-events-'));
   path = join(folder, 'control.sock');
   log = new EventLog();
-  server = await startControlServer(path, { report: () => statusReport(), state: () => null, plan: () => null, insight: () => noInsight, health: () => ({ alive: true }), metrics: () => Promise.resolve(''), events: log }, silentLogger);
+  server = await startControlServer(path, { readiness: () => statusReport(), report: () => statusReport(), state: () => null, plan: () => null, insight: () => noInsight, health: () => ({ alive: true }), metrics: () => Promise.resolve(''), events: log }, silentLogger);
 });
 afterEach(async () => {
   await server.close();

@@ -17,7 +17,7 @@ afterEach(async () => {
 
 async function serve(facts: Partial<HealthFacts> = {}, port = 0): Promise<string> {
   eventLog = new EventLog();
-  const all: HealthFacts = { health: () => ({ alive: true }), report: () => statusReport(), metrics: () => Promise.resolve('routemesh_programmed 1\n'), ...facts };
+  const all: HealthFacts = { health: () => ({ alive: true }), readiness: () => statusReport(), metrics: () => Promise.resolve('routemesh_programmed 1\n'), ...facts };
   server = new MetricsServer(all, { address: '127.0.0.1', port, events: new EventRecorder(eventLog, silentLogger), logger: silentLogger, retryMilliseconds: 20 });
   await server.start();
   return `http://${server.address}`;
@@ -38,7 +38,7 @@ describe('metrics over TCP', () => {
     expect([(await fetch(`${healthy}/healthz`)).status, (await fetch(`${healthy}/readyz`)).status]).toEqual([200, 200]);
     await server.close();
 
-    const stuck = await serve({ health: () => ({ alive: false, reason: 'a sync has been running for 130 s' }), report: () => statusReport({ programmed: false, lastSync: null }) });
+    const stuck = await serve({ health: () => ({ alive: false, reason: 'a sync has been running for 130 s' }), readiness: () => statusReport({ programmed: false, lastSync: null }) });
     const [health, ready] = [await fetch(`${stuck}/healthz`), await fetch(`${stuck}/readyz`)];
     expect([health.status, await health.json()]).toEqual([503, { alive: false, reason: 'a sync has been running for 130 s' }]);
     expect([ready.status, await ready.json()]).toEqual([503, { ready: false, reasons: ['no sync has ended yet'] }]);
