@@ -1,10 +1,13 @@
 /** A look where the kernel has hinted at a change: of all else an earlier plan says what is there. */
 import type { NodePlan } from '../plan/node-plan.js';
 import type { Place } from '../plan/objects.js';
-import type { Kind } from './change.js';
+import { kinds, type Kind } from './change.js';
 
-/** Parts of the kernel that tell of changes, each of its own. IPVS, sets and sysctls tell of none. */
-export type Teller = 'rtnetlink' | 'nftables';
+/**
+ * Who tells of a change: parts of the kernel, each of its own, and a cable, whose one end tells of the other. IPVS, sets and
+ * sysctls tell of none.
+ */
+export type Teller = 'rtnetlink' | 'nftables' | 'cable';
 
 export type DoubtedPlaces = ReadonlyMap<Place, ReadonlySet<Teller>>;
 /** Where the kernel may hold something else than is known: what was told of in some places, or anything anywhere. */
@@ -20,6 +23,8 @@ export interface Glance {
 const kindsOf: Readonly<Record<Teller, ReadonlySet<Kind>>> = {
   rtnetlink: new Set(['namespace', 'link', 'sysctl', 'address', 'neighbour', 'fdb', 'route', 'rule']),
   nftables: new Set(['namespace', 'iptables']),
+  // It may be gone because all of the namespace at its other end is.
+  cable: new Set(kinds),
 };
 
 export function isDoubted(doubted: DoubtedPlaces, place: Place, kind: Kind): boolean {

@@ -15,7 +15,7 @@ const common: readonly MonitorTopic[] = ['link', 'address', 'route', 'rule', 'nf
 /** Neighbours, and forwarding entries with them, only in the fabric: elsewhere the kernel learns some all the time. */
 const topicsOf = { host: common, sandbox: common, fabric: [...common, 'neighbour'] } as const satisfies Partial<Record<Place, readonly MonitorTopic[]>>;
 const places = ['host', 'sandbox', 'fabric'] as const;
-const ofCables: ReadonlySet<Teller> = new Set(['rtnetlink']);
+const ofCables: ReadonlySet<Teller> = new Set(['cable']);
 
 export class Watcher {
   private readonly monitors = new Map<Place, { readonly inode: number; readonly monitor: KernelMonitor }>();

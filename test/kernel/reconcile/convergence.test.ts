@@ -155,14 +155,15 @@ describe('a node is programmed as planned', () => {
       engine.watch((_what, more) => { doubted = bothDoubted(doubted, more); });
     });
     const network = (...where: Place[]): DoubtedPlaces => new Map(where.map((place) => [place, new Set(['rtnetlink'] as const)]));
+    const otherEnd = (where: Place): DoubtedPlaces => new Map([[where, new Set(['cable'] as const)]]);
     const filter = (where: Place): DoubtedPlaces => new Map([[where, new Set(['nftables'] as const)]]);
 
     const cases: [string, () => void, DoubtedPlaces][] = [
       ['a route of the fabric', () => ip('-n', names.fabric, 'route', 'delete', '10.0.0.5/32'), network('fabric')],
       ['the sandbox’s rules', () => ip('-n', names.sandbox, 'rule', 'flush'), network('sandbox')],
       ['the bridge’s address', () => ip('-n', host, 'address', 'flush', 'dev', names.gatewayBridge), network('host')],
-      ['a task’s end that is down', () => ip('-n', task2, 'link', 'set', 'mesh0', 'down'), network('fabric', `task:${task('web', 2).id}`)],
-      ['a task’s end that is deleted', () => ip('-n', task1, 'link', 'delete', 'mesh0'), network('fabric', `task:${task('web', 1).id}`)],
+      ['a task’s end that is down', () => ip('-n', task2, 'link', 'set', 'mesh0', 'down'), new Map([...network('fabric'), ...otherEnd(`task:${task('web', 2).id}`)])],
+      ['a task’s end that is deleted', () => ip('-n', task1, 'link', 'delete', 'mesh0'), new Map([...network('fabric'), ...otherEnd(`task:${task('web', 1).id}`)])],
       ['the bridge that is deleted', () => ip('-n', host, 'link', 'delete', names.gatewayBridge), network('host')],
       ['a chain that is flushed', () => sh(names.fabric, 'iptables', '-F', 'FORWARD'), filter('fabric')],
       ['a DNAT rule', () => sh(host, 'iptables', '-t', 'nat', '-F', names.chain), filter('host')],
