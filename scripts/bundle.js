@@ -45,7 +45,5 @@ await build({
       'const __dirname = import.meta.dirname;',
     ].join('\n'),
   },
-  // Errors are told by their class's name.
-  keepNames: true,
   logLevel: 'warning',
 });

@@ -4,6 +4,7 @@ import type { ClusterSource, LocalTasks } from '../cluster/source.js';
 import type { Controller } from '../controller/controller.js';
 import type { EventLog } from '../controller/event-log.js';
 import type { MeshKernel } from '../controller/mesh-kernel.js';
+import type { Priority } from '../controller/priority.js';
 import { silentEvents, type EventRecorder } from '../event.js';
 import { silentLogger, type Logger } from '../log.js';
 import type { Settings } from '../settings.js';
@@ -34,14 +35,14 @@ export async function assemble(settings: Settings, signal: AbortSignal): Promise
 }
 
 /** Rejects as `assemble` does. */
-export async function assembleController(settings: Settings, ears: Ears & { readonly eventLog: EventLog }, signal: AbortSignal): Promise<Controller> {
+export async function assembleController(settings: Settings, { priority, ...ears }: Ears & { readonly eventLog: EventLog; readonly priority: Priority }, signal: AbortSignal): Promise<Controller> {
   const [{ Controller }, { SavedState }, { source, localTasks, node }] = await Promise.all([
     import('../controller/controller.js'),
     import('../cluster/saved-state.js'),
     clusterOf(settings, ears, signal),
   ]);
   const kernel = await openKernel(settings);
-  return new Controller({ version: readVersion(), settings, node, source, localTasks, kernel, store: new SavedState(settings.stateFolder), ...ears });
+  return new Controller({ version: readVersion(), settings, node, source, localTasks, kernel, store: new SavedState(settings.stateFolder), priority, ...ears });
 }
 
 async function openKernel(settings: Settings): Promise<MeshKernel> {

@@ -1,5 +1,6 @@
 /** `routemesh run`: the controller, until SIGTERM or SIGINT. */
 import type { Controller } from '../controller/controller.js';
+import type { Priority } from '../controller/priority.js';
 import { EventLog } from '../controller/event-log.js';
 import { EventRecorder } from '../event.js';
 import { createLogger } from '../log-writer.js';
@@ -22,23 +23,23 @@ export async function runController(settings: Settings, json: boolean): Promise<
     else for (const { check, finding, remedy } of missing) logger.error(`${check}: ${finding}`, { remedy });
     return exitCodes.failed;
   }
-  raisePriority(logger);
+  const priority = raisePriority(logger);
   setV8Flags();
   const release = await claimNode();
   try {
-    await serve(settings, logger);
+    await serve(settings, logger, priority);
   } finally {
     await release();
   }
   return exitCodes.fine;
 }
 
-async function serve(settings: Settings, logger: Logger): Promise<void> {
+async function serve(settings: Settings, logger: Logger, priority: Priority): Promise<void> {
   const stopping = stopOnSignals(logger);
   const { assembleController } = await import('./assembly.js');
   const eventLog = new EventLog();
   const events = new EventRecorder(eventLog, logger);
-  const controller = await assembleController(settings, { eventLog, events, logger }, stopping.signal);
+  const controller = await assembleController(settings, { eventLog, events, logger, priority }, stopping.signal);
   const facts = factsOf(controller, eventLog);
   const server = await startControlServer(settings.controlSocket, facts, logger);
   const metrics = settings.metrics === null ? null : new MetricsServer(facts, { ...settings.metrics, events, logger });

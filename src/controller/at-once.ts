@@ -4,7 +4,9 @@
  * peer answers nothing at all. And those that may take some now, where nothing else is left to be done: of a task that
  * was awaited all else is there.
  *
- * INVARIANT: what was told is told of by the first sync that ends afterwards, once.
+ * INVARIANTS
+ * - What was told is told of by the first sync that ends afterwards, once, and not done again by it.
+ * - Where it is not asked for any more, the next sync looks at what IPVS holds: no two plans differ by it.
  */
 import type { Change } from '../kernel/change.js';
 import { closedMarks, isOfClosedPort } from '../kernel/order.js';
@@ -12,45 +14,70 @@ import { stillWanted } from '../kernel/repair.js';
 import type { NodePlan } from '../plan/node-plan.js';
 import type { MeshKernel } from './mesh-kernel.js';
 
+/** What the kernel was told beside a sync. */
+export interface Told {
+  readonly changes: readonly Change[];
+  /** A later plan does not ask for all of it: what IPVS holds is no plan's. */
+  readonly isOvertaken: boolean;
+}
+
+const nothing: Told = { changes: [], isOvertaken: false };
+
 export class AtOnce {
   /** Since the last sync began, and the plan that asked for it. */
-  private told: { readonly plan: NodePlan; readonly changes: readonly Change[] } | null = null;
+  private told: (Told & { readonly plan: NodePlan }) | null = null;
 
   constructor(private readonly kernel: Pick<MeshKernel, 'differInIpvsAlone' | 'ipvsDifferenceFrom' | 'applyAtOnce'>) {}
 
   /** `applied`: what the kernel holds but for what it was told already. Whether there was anything to tell. */
   tell(applied: NodePlan, soon: NodePlan): boolean {
-    const already = this.told?.changes ?? [];
+    const { changes: already, isOvertaken } = this.toldFor(soon, applied);
     const done = namesOf(already);
     // A port that closes is none of these: its DNAT goes first.
     const closed = closedMarks(soon);
     const changes = this.kernel
       .ipvsDifferenceFrom(applied, soon)
-      .filter((change) => !isOfClosedPort(change, closed) && !done.has(nameOf(change)));
+      .filter((change) => !isOfClosedPort(change, closed) && (done.size === 0 || !done.has(nameOf(change))));
     const isAdded = ({ action }: Change): boolean => action === 'add';
     // A new service never is alone: there is no need to compare all else.
     const addsServices = changes.some((change) => isAdded(change) && change.subject.type === 'service');
     const mayAdd = !addsServices && changes.some(isAdded) && this.kernel.differInIpvsAlone(applied, soon);
     const urgent = mayAdd ? changes : changes.filter((change) => !isAdded(change));
-    this.told = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : this.kernel.applyAtOnce(urgent))] };
+    this.told = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : this.kernel.applyAtOnce(urgent))], isOvertaken };
     return urgent.length > 0;
   }
 
-  /** A sync begins, whose plan asks for all that was told. */
-  take(): readonly Change[] {
-    const changes = this.told?.changes ?? [];
+  /** A sync begins, for `next`; `applied`: as above, or null when that is not known. */
+  take(next: NodePlan, applied: NodePlan | null): Told {
+    const told = this.toldFor(next, applied);
     this.told = null;
-    return changes;
+    return told;
   }
 
-  /** They were done, and the sync that would have told of them has given up. */
-  putBack(changes: readonly Change[], plan: NodePlan): void {
-    if (changes.length > 0) this.told = { plan: this.told?.plan ?? plan, changes: [...changes, ...(this.told?.changes ?? [])] };
+  /** It was done, and the sync that would have told of it has given up. */
+  putBack(told: Told, plan: NodePlan): void {
+    if (told === nothing) return;
+    const later = this.told ?? { ...nothing, plan };
+    this.told = { plan: later.plan, changes: [...told.changes, ...later.changes], isOvertaken: told.isOvertaken || later.isOvertaken };
   }
 
   /** A look for `plan` has found these: without those that undo what was told meanwhile. */
   without(changes: readonly Change[], plan: NodePlan): readonly Change[] {
     return this.told === null ? changes : stillWanted(changes, plan, this.told.plan);
+  }
+
+  private toldFor(plan: NodePlan, applied: NodePlan | null): Told {
+    if (this.told === null || this.told.changes.length === 0) return nothing;
+    const { changes, isOvertaken, plan: judgedBy } = this.told;
+    return { changes, isOvertaken: isOvertaken || this.isUndone(changes, judgedBy, plan, applied) };
+  }
+
+  /** Whether something was told that the plan does not ask for, and that no difference from what was applied mentions. */
+  private isUndone(changes: readonly Change[], judgedBy: NodePlan, plan: NodePlan, applied: NodePlan | null): boolean {
+    const wanted = new Set(stillWanted(changes, judgedBy, plan));
+    if (applied === null || wanted.size === changes.length) return false;
+    const mentioned = new Set(this.kernel.ipvsDifferenceFrom(applied, plan).map(objectOf));
+    return changes.some((change) => !wanted.has(change) && !mentioned.has(objectOf(change)));
   }
 }
 
@@ -61,11 +88,26 @@ export function joined(told: readonly Change[], applied: readonly Change[]): rea
   return [...told, ...applied.filter((change) => !done.has(nameOf(change)))];
 }
 
+/** Of the changes from one plan to the next, those that were not told already. */
+export function leftToDo(changes: readonly Change[], told: readonly Change[]): readonly Change[] {
+  if (told.length === 0) return changes;
+  // Of an object that was changed twice, the last time counts.
+  const latest = new Map(told.map((change) => [objectOf(change), change]));
+  return changes.filter((change) => {
+    const done = latest.get(objectOf(change));
+    return done?.action !== change.action || done.summary !== change.summary;
+  });
+}
+
 function namesOf(changes: readonly Change[]): ReadonlySet<string> {
   return new Set(changes.map(nameOf));
 }
 
 /** The same for what does the same; summaries have no line breaks. */
-function nameOf({ kind, place, key, summary }: Change): string {
-  return [kind, place, key, summary].join('\n');
+function nameOf(change: Change): string {
+  return `${objectOf(change)}\n${change.summary}`;
+}
+
+function objectOf({ kind, place, key }: Change): string {
+  return `${kind}\n${place}\n${key}`;
 }

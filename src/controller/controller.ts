@@ -16,7 +16,7 @@ import type { ClusterState } from '../cluster/state.js';
 import type { EventObject, EventRecorder } from '../event.js';
 import type { Change } from '../kernel/change.js';
 import { isRepair } from '../kernel/repair.js';
-import type { Doubted } from '../kernel/glance.js';
+import { bothDoubted, ipvsDoubted, type Doubted } from '../kernel/glance.js';
 import type { KernelStatistics } from '../kernel/statistics.js';
 import type { Logger } from '../log.js';
 import type { MetricsFacts } from '../metrics/facts.js';
@@ -28,7 +28,7 @@ import { peersOf } from '../plan/peers.js';
 import { Planner } from '../plan/plan.js';
 import type { Settings } from '../settings.js';
 import { Arrivals } from './arrivals.js';
-import { AtOnce, joined } from './at-once.js';
+import { AtOnce, joined, leftToDo } from './at-once.js';
 import { askWhyNoSets, supposingSets } from './sets.js';
 import { ChangeLog } from './change-log.js';
 import { ClusterWatch, type StateStore } from './cluster-watch.js';
@@ -44,6 +44,7 @@ import { LookPace } from './look-pace.js';
 import { Looks } from './looks.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
+import { isForLater, steadyPriority, type Priority } from './priority.js';
 import { portReports, type Readiness, type StatusReport } from './report.js';
 import { SyncLog, type SyncEnd } from './sync-log.js';
 import { SyncQueue } from './sync-queue.js';
@@ -60,6 +61,8 @@ export interface ControllerOptions {
   /** Tells the event log. */
   readonly events: EventRecorder;
   readonly logger: Logger;
+  /** Left out: it stays as it is. */
+  readonly priority?: Priority;
 }
 
 /** Hints from the kernel come in bursts: one look serves all of this time. */
@@ -91,6 +94,7 @@ export class Controller {
   private readonly doubts = new Doubts();
   private readonly syncs: SyncLog;
   private readonly conditions: ConditionLog;
+  private readonly priority: Priority;
   private readonly startedAt = new Date();
   private readonly changes: ChangeLog;
   private readonly cluster: ClusterWatch;
@@ -109,6 +113,7 @@ export class Controller {
 
   constructor(private readonly options: ControllerOptions) {
     const { kernel, settings, events, logger } = options;
+    this.priority = options.priority ?? steadyPriority;
     this.atOnce = new AtOnce(kernel);
     this.pace = new LookPace(settings.resyncMilliseconds);
     this.syncs = new SyncLog(options.node, events);
@@ -228,6 +233,7 @@ export class Controller {
 
   /** The cluster, this node's tasks, or which peers and which of their tasks answer. */
   private onChange(reason: string): void {
+    this.priority.raise();
     if (this.cluster.state !== null) this.arrivals.follow(this.cluster.state);
     // Once for all that comes in one turn, and after the other nodes were told of it.
     this.hurrying ??= setImmediate(() => {
@@ -267,6 +273,7 @@ export class Controller {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
     }
+    this.priority.raise();
     if (result === null) {
       running.abandon();
       this.doubts.add(doubted);
@@ -300,10 +307,12 @@ export class Controller {
     const next = this.planner.plan(served, context);
     this.currentPlan = next;
     this.lastContext = context;
-    const told = this.atOnce.take();
     const known = this.lastApplied;
-    const isLook = known === null || doubted === 'everywhere' || doubted.size > 0;
-    const changes = isLook ? await this.lookFor(next, known, doubted) : kernel.differenceFrom(known, next);
+    if (known !== null && isForLater(known, next)) this.priority.lower();
+    const told = this.atOnce.take(next, known);
+    const where = told.isOvertaken ? bothDoubted(doubted, ipvsDoubted) : doubted;
+    const isLook = known === null || where === 'everywhere' || where.size > 0;
+    const changes = isLook ? await this.lookFor(next, known, where) : leftToDo(kernel.differenceFrom(known, next), told.changes);
     if (changes === null) {
       this.atOnce.putBack(told, next);
       return null;
@@ -311,7 +320,7 @@ export class Controller {
     // What two plans differ by was taken by nobody.
     const repairs = isLook ? changes.filter((change) => isRepair(change, this.lastHeld, next)) : [];
     const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
-    const result: ApplyResult = { applied: joined(told, applied), failed };
+    const result: ApplyResult = { applied: isLook ? joined(told.changes, applied) : [...told.changes, ...applied], failed };
     this.changes.tell(result, repairs, reason);
     this.lastApplied = result.failed.length === 0 ? next : null;
     this.lastHeld = this.lastApplied ?? this.lastHeld;
@@ -323,7 +332,9 @@ export class Controller {
   private async lookFor(next: NodePlan, known: NodePlan | null, doubted: Doubted): Promise<readonly Change[] | null> {
     const began = performance.now();
     const glance = known === null || doubted === 'everywhere' ? undefined : { doubted, known };
+    if (known !== null) this.priority.lower();
     const changes = await this.looks.look((signal) => this.options.kernel.difference(next, signal, glance), known !== null);
+    this.priority.raise();
     if (changes === null) return null;
     if (glance === undefined) this.pace.looked(performance.now() - began, changes.length > 0);
     else this.pace.glanced(performance.now() - began, changes.length > 0);
@@ -347,6 +358,7 @@ export class Controller {
     const known = this.lastContext.localTasks;
     const alive = [...known.keys()].every((id) => localTasks.has(id)) ? known : new Map([...known].filter(([id]) => localTasks.has(id)));
     const soon = this.planner.plan(served, { ...this.lastContext, whyNoSets: supposingSets(this.lastContext.whyNoSets), localTasks: alive, ...this.unanswering() });
+    if (isForLater(this.lastApplied, soon)) this.priority.lower();
     if (this.atOnce.tell(this.lastApplied, soon)) this.instruments.urgent(performance.now() - began);
   }
 

@@ -5,9 +5,9 @@ import { kinds, type Kind } from './change.js';
 
 /**
  * Who tells of a change: parts of the kernel, each of its own, and a cable, whose one end tells of the other. IPVS, sets and
- * sysctls tell of none.
+ * sysctls tell of none: of IPVS we know ourselves when to doubt it.
  */
-export type Teller = 'rtnetlink' | 'nftables' | 'cable';
+export type Teller = 'rtnetlink' | 'nftables' | 'cable' | 'ipvs';
 
 export type DoubtedPlaces = ReadonlyMap<Place, ReadonlySet<Teller>>;
 /** Where the kernel may hold something else than is known: what was told of in some places, or anything anywhere. */
@@ -23,9 +23,13 @@ export interface Glance {
 const kindsOf: Readonly<Record<Teller, ReadonlySet<Kind>>> = {
   rtnetlink: new Set(['namespace', 'link', 'sysctl', 'address', 'neighbour', 'fdb', 'route', 'rule']),
   nftables: new Set(['namespace', 'iptables']),
+  ipvs: new Set(['namespace', 'ipvs']),
   // It may be gone because all of the namespace at its other end is.
   cable: new Set(kinds),
 };
+
+/** Whatever IPVS holds. */
+export const ipvsDoubted: DoubtedPlaces = new Map([['sandbox', new Set<Teller>(['ipvs'])]]);
 
 export function isDoubted(doubted: DoubtedPlaces, place: Place, kind: Kind): boolean {
   return [...(doubted.get(place) ?? [])].some((teller) => kindsOf[teller].has(kind));

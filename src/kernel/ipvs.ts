@@ -30,6 +30,8 @@ export interface IpvsChange extends Change {
   readonly device: null;
 }
 
+type Settings = Pick<ObservedVirtualService, 'scheduler' | 'affinitySeconds' | 'onePacket'>;
+
 export const ipvsReconciler: Reconciler<'ipvs', IpvsChange> = {
   observe: observing(readIpvs),
   diff: (pairs) => pairs.flatMap(diffIpvs),
@@ -82,33 +84,40 @@ function diffIpvs({ desired, observed }: PlacePair): IpvsChange[] {
     changes.push({ kind: 'ipvs', place, action: 'change', key: 'timeouts', summary, subject: { type: 'timeouts', timeouts }, device: null });
   }
 
-  const found = new Map((observed.ipvs?.services ?? []).map((service) => [nameOf(service.key), service]));
+  const found = new Map((observed.ipvs?.services ?? []).map((service) => [identityOf(service.key), service]));
   for (const service of desired.virtualServices) {
-    const key: ServiceKey = { kind: 'fwmark', family: 'inet', fwmark: service.fwmark };
-    const name = nameOf(key);
-    const existing = found.get(name);
-    found.delete(name);
+    const existing = found.get(service.fwmark);
+    found.delete(service.fwmark);
+    const key: ServiceKey = existing?.key ?? { kind: 'fwmark', family: 'inet', fwmark: service.fwmark };
     if (existing === undefined) changes.push(new ServiceChange(place, 'add', key, service));
-    else if (existing.odd === true || describeSettings(service) !== describeSettings(existing)) changes.push(new ServiceChange(place, 'change', key, service, existing));
-    for (const one of diffDestinations(place, key, service.destinations, existing?.destinations ?? [])) changes.push(one);
+    else if (existing.odd === true || !haveSameSettings(service, existing)) changes.push(new ServiceChange(place, 'change', key, service, existing));
+    addDestinationChanges(changes, place, key, service.destinations, existing?.destinations ?? []);
   }
   for (const { key } of found.values()) changes.push(new ServiceChange(place, 'remove', key, null));
   return changes;
 }
 
-function diffDestinations(place: Place, service: ServiceKey, desired: readonly Destination[], observed: readonly ObservedDestination[]): DestinationChange[] {
-  const endpoint = ({ address, port }: Destination): string => `${address}:${port}`;
-  const found = new Map(observed.map((destination) => [endpoint(destination), destination]));
-  const changes: DestinationChange[] = [];
+/** Of ours, which are found by an IPv4 mark, its number. */
+function identityOf(key: ServiceKey): number | string {
+  return key.kind === 'fwmark' && key.family === 'inet' ? key.fwmark : nameOf(key);
+}
+
+function addDestinationChanges(changes: IpvsChange[], place: Place, service: ServiceKey, desired: readonly Destination[], observed: readonly ObservedDestination[]): void {
+  if (desired === observed) return;
+  const found = new Map<string, ObservedDestination>();
+  for (const destination of observed) found.set(endpointOf(destination), destination);
   for (const destination of desired) {
-    const key = endpoint(destination);
+    const key = found.size === 0 ? '' : endpointOf(destination);
     const existing = found.get(key);
     found.delete(key);
     if (existing === undefined) changes.push(new DestinationChange(place, 'add', service, destination));
     else if (existing.weight !== destination.weight || existing.odd === true) changes.push(new DestinationChange(place, 'change', service, destination, existing));
   }
   for (const destination of found.values()) changes.push(new DestinationChange(place, 'remove', service, destination));
-  return changes;
+}
+
+function endpointOf({ address, port }: Destination): string {
+  return `${address}:${port}`;
 }
 
 /** Its words are made when they are asked for, as those of all changes that come by the thousand. */
@@ -215,7 +224,11 @@ function settingsOf(key: ServiceKey, { scheduler, affinitySeconds, onePacket }: 
   return { key, scheduler, persistenceSeconds: affinitySeconds ?? undefined, onePacket };
 }
 
-function describeSettings({ scheduler, affinitySeconds, onePacket }: Pick<ObservedVirtualService, 'scheduler' | 'affinitySeconds' | 'onePacket'>): string {
+function haveSameSettings(one: Settings, other: Settings): boolean {
+  return one.scheduler === other.scheduler && one.affinitySeconds === other.affinitySeconds && one.onePacket === other.onePacket;
+}
+
+function describeSettings({ scheduler, affinitySeconds, onePacket }: Settings): string {
   return [scheduler, ...(affinitySeconds === null ? [] : [`affinity ${affinitySeconds} s`]), ...(onePacket ? ['one packet'] : [])].join(', ');
 }
 
