@@ -44,7 +44,7 @@ import { LookPace } from './look-pace.js';
 import { Looks } from './looks.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
-import { isForLater, steadyPriority, type Priority } from './priority.js';
+import { opensForNobodyYet, servesNobodyYet, steadyPriority, type Priority } from './priority.js';
 import { portReports, type Readiness, type StatusReport } from './report.js';
 import { SyncLog, type SyncEnd } from './sync-log.js';
 import { SyncQueue } from './sync-queue.js';
@@ -83,7 +83,7 @@ const latestEvents = 10;
 const reasonsToLookEverywhere: ReadonlySet<string> = new Set(['resync', 'retry']);
 
 export class Controller {
-  private readonly queue = new SyncQueue((reason, kinds) => this.syncSafely(reason, kinds));
+  private readonly queue = new SyncQueue((reason, kinds) => this.syncSafely(reason, kinds).finally(() => { this.priority.raise(); }));
   private readonly drains: DrainWatch;
   private readonly instruments = new Instruments();
   private readonly gatherer = new Gatherer();
@@ -106,9 +106,11 @@ export class Controller {
   /** The last plan that the kernel has held whole: what both it and a new plan ask for, and is not there, somebody took. */
   private lastHeld: NodePlan | null = null;
   private lastContext: PlanContext | null = null;
+  /** The last state that was heard of. */
+  private heard: ClusterState | null = null;
   private hurrying: NodeJS.Immediate | undefined;
   private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
-  /** When we last changed the kernel, by performance.now(). */
+  /** When we last changed the kernel, by performance.now(). Infinity: that is under way. */
   private lastChangeAt = -Infinity;
 
   constructor(private readonly options: ControllerOptions) {
@@ -228,12 +230,15 @@ export class Controller {
 
   private onClusterChange(reason: string, changedAt: readonly number[]): void {
     this.instruments.heard(changedAt);
-    this.onChange(reason);
+    const { heard, cluster: { state } } = this;
+    this.heard = state;
+    this.onChange(reason, heard !== null && state !== null && servesNobodyYet(heard, state));
   }
 
   /** The cluster, this node's tasks, or which peers and which of their tasks answer. */
-  private onChange(reason: string): void {
-    this.priority.raise();
+  private onChange(reason: string, isForLater = false): void {
+    if (!isForLater) this.priority.raise();
+    else if (this.queue.isIdle) this.priority.lower();
     if (this.cluster.state !== null) this.arrivals.follow(this.cluster.state);
     // Once for all that comes in one turn, and after the other nodes were told of it.
     this.hurrying ??= setImmediate(() => {
@@ -273,7 +278,6 @@ export class Controller {
       broken = error instanceof Error ? error : new Error(String(error));
       this.lastApplied = null;
     }
-    this.priority.raise();
     if (result === null) {
       running.abandon();
       this.doubts.add(doubted);
@@ -308,7 +312,7 @@ export class Controller {
     this.currentPlan = next;
     this.lastContext = context;
     const known = this.lastApplied;
-    if (known !== null && isForLater(known, next)) this.priority.lower();
+    if (known !== null && opensForNobodyYet(known, next)) this.priority.lower();
     const told = this.atOnce.take(next, known);
     const where = told.isOvertaken ? bothDoubted(doubted, ipvsDoubted) : doubted;
     const isLook = known === null || where === 'everywhere' || where.size > 0;
@@ -319,13 +323,23 @@ export class Controller {
     }
     // What two plans differ by was taken by nobody.
     const repairs = isLook ? changes.filter((change) => isRepair(change, this.lastHeld, next)) : [];
-    const { applied, failed } = changes.length === 0 ? { applied: [], failed: [] } : await kernel.apply(next, changes);
+    const { applied, failed } = await this.apply(next, changes);
     const result: ApplyResult = { applied: isLook ? joined(told.changes, applied) : [...told.changes, ...applied], failed };
     this.changes.tell(result, repairs, reason);
     this.lastApplied = result.failed.length === 0 ? next : null;
     this.lastHeld = this.lastApplied ?? this.lastHeld;
     this.followPeers(state);
     return result;
+  }
+
+  private async apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult> {
+    if (changes.length === 0) return { applied: [], failed: [] };
+    this.lastChangeAt = Infinity;
+    try {
+      return await this.options.kernel.apply(plan, changes);
+    } finally {
+      this.lastChangeAt = performance.now();
+    }
   }
 
   /** A look takes its time; what changed meanwhile is left to the sync that waits. Null: it was given up for that. */
@@ -358,8 +372,10 @@ export class Controller {
     const known = this.lastContext.localTasks;
     const alive = [...known.keys()].every((id) => localTasks.has(id)) ? known : new Map([...known].filter(([id]) => localTasks.has(id)));
     const soon = this.planner.plan(served, { ...this.lastContext, whyNoSets: supposingSets(this.lastContext.whyNoSets), localTasks: alive, ...this.unanswering() });
-    if (isForLater(this.lastApplied, soon)) this.priority.lower();
-    if (this.atOnce.tell(this.lastApplied, soon)) this.instruments.urgent(performance.now() - began);
+    const told = this.atOnce.tell(this.lastApplied, soon);
+    if (told !== 'nothing') this.instruments.urgent(performance.now() - began);
+    // What was told may be told of later.
+    if (told === 'all' || opensForNobodyYet(this.lastApplied, soon)) this.priority.lower();
   }
 
   private unanswering(): Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> {
@@ -370,10 +386,7 @@ export class Controller {
 
   private finish(end: SyncEnd, kind: SyncKind): void {
     this.syncs.ended(end);
-    if (end.result.applied.length > 0) {
-      this.lastChangeAt = performance.now();
-      this.pace.changed();
-    }
+    if (end.result.applied.length > 0) this.pace.changed();
     this.conditions.replace([...this.cluster.conditions(), ...this.peers.conditions(this.options.node), ...(this.currentPlan?.conditions ?? []), ...this.syncs.conditions()]);
     const waitMilliseconds = this.syncs.retry();
     if (waitMilliseconds === null) this.queue.cancel('retry');

@@ -24,6 +24,11 @@ export class SyncQueue {
     return this.waiting?.size ?? 0;
   }
 
+  /** No sync runs or waits. */
+  get isIdle(): boolean {
+    return this.waiting === null && this.queue.pending === 0;
+  }
+
   /** Look again, as soon as the running sync is over. */
   request(reason: string, kind = reason): void {
     if (this.closed) return;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClusterState, Service, Task } from '../../../src/cluster/state.js';
-import { isForLater } from '../../../src/controller/priority.js';
+import { opensForNobodyYet, servesNobodyYet } from '../../../src/controller/priority.js';
 import { Planner } from '../../../src/plan/plan.js';
 import { cluster, contextFor, port, service, task } from '../plan/fixtures.js';
 
@@ -9,16 +9,20 @@ const shop = service('shop', [port(9090, 80), port(9091, 80)]);
 const running = task('web', 1);
 const known: ClusterState = cluster({ nodes: [1, 2].map((number) => ({ id: `node${number}`, name: `h${number}`, address: `192.168.56.${10 + number}`, ready: true })), services: [web], tasks: [running] });
 
-/** Whether the step from one state to the next is for later, for a node that has the tasks of both. */
-function step(services: readonly Service[], tasks: readonly Task[]): boolean {
+/** Whether the step from one state to the next is for later: by the states, and by the plans of a node that has the tasks of both. */
+function isForLater(services: readonly Service[], tasks: readonly Task[]): { readonly states: boolean; readonly plans: boolean } {
   const planner = new Planner();
   const surroundings = contextFor({ ...known, tasks: [running, task('shop', 2)] });
-  return isForLater(planner.plan(known, surroundings), planner.plan({ ...known, services, tasks }, surroundings));
+  const next = { ...known, services, tasks };
+  return { states: servesNobodyYet(known, next), plans: opensForNobodyYet(planner.plan(known, surroundings), planner.plan(next, surroundings)) };
 }
 
 describe('the controller steps behind the node’s other programs', () => {
-  it('for a new service none of whose tasks runs yet: Docker is to start them, and needs the processor for that', () => {
-    expect(step([web, shop], [running])).toBe(true);
+  it.each<[string, readonly Task[]]>([
+    ['a new service', [running]],
+    ['a new service whose task is started', [running, { ...task('shop', 4, { nodeId: 'node2' }), weight: 0, starting: true }]],
+  ])('for %s: Docker is to start its tasks, and needs the processor for that', (_of, tasks) => {
+    expect(isForLater([web, shop], tasks)).toEqual({ states: true, plans: true });
   });
 });
 
@@ -30,8 +34,13 @@ describe('the controller keeps its place before the node’s other programs', ()
     ['a new service beside a task that drains', [web, shop], [{ ...running, weight: 0 }]],
     ['a new service beside a task that ended', [web, shop], []],
     ['a new service beside a port that closes', [shop], [running]],
+    ['a port more of a service that runs', [{ ...web, ports: [...web.ports, port(8081, 80)] }], [running]],
     ['a task that begins', [web], [running, task('web', 3, { nodeId: 'node2' })]],
   ])('for %s', (_of, services, tasks) => {
-    expect(step(services, tasks)).toBe(false);
+    expect(isForLater(services, tasks)).toEqual({ states: false, plans: false });
+  });
+
+  it('for a node that comes or goes beside a new service', () => {
+    expect(servesNobodyYet(known, { ...known, services: [web, shop], nodes: known.nodes.slice(1) })).toBe(false);
   });
 });
