@@ -37,7 +37,7 @@ async function sourceOf(settings: Settings, { controller, eventLog }: PageParts)
   return {
     look: async (previous) => {
       const statistics = await controller.statistics();
-      const report = controller.report({ connections: () => statistics.realServers });
+      const report = controller.report(statistics.realServers);
       const services = controller.nodePlan()?.places.flatMap(({ virtualServices }) => virtualServices) ?? [];
       const scheduling = new Map(services.map((service) => [service.fwmark, service]));
       return meshView({ report, statistics, scheduling, sandbox: settings.names.sandbox, now: Date.now() }, previous);

@@ -15,6 +15,7 @@ import type { ClusterSource, LocalTask, LocalTasks } from '../cluster/source.js'
 import type { ClusterState } from '../cluster/state.js';
 import type { EventObject, EventRecorder } from '../event.js';
 import type { Change } from '../kernel/change.js';
+import type { ConnectionCount } from '../kernel/connections.js';
 import { isRepair } from '../kernel/repair.js';
 import { bothDoubted, ipvsDoubted, type Doubted } from '../kernel/glance.js';
 import type { KernelStatistics } from '../kernel/statistics.js';
@@ -110,6 +111,8 @@ export class Controller {
   private heard: ClusterState | null = null;
   private hurrying: NodeJS.Immediate | undefined;
   private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
+  /** Whether the last sync found something that somebody else had changed. */
+  private hasRepaired = false;
   /** When we last changed the kernel, by performance.now(). Infinity: that is under way. */
   private lastChangeAt = -Infinity;
 
@@ -150,8 +153,8 @@ export class Controller {
     events.normal('Stopped', this.self, 'stopped; the mesh goes on as it is programmed');
   }
 
-  /** `counts`: who knows the connections, when they were just read anyway. */
-  report(counts: Pick<MeshKernel, 'connections'> = this.options.kernel): StatusReport {
+  /** `connections`: by `connectionKey`, as `statistics` has just read them; none are told where they are left out. */
+  report(connections: ReadonlyMap<string, ConnectionCount> = new Map()): StatusReport {
     return {
       version: this.options.version,
       node: this.options.node,
@@ -162,7 +165,7 @@ export class Controller {
       repairs: this.changes.repairs(),
       nodes: this.cluster.state?.nodes ?? [],
       peers: this.peers.reports(),
-      ports: portReports(this.currentPlan?.ports ?? [], counts),
+      ports: portReports(this.currentPlan?.ports ?? [], connections),
       conditions: this.conditions.list(),
       events: this.options.eventLog.latest(latestEvents),
     };
@@ -323,6 +326,7 @@ export class Controller {
     }
     // What two plans differ by was taken by nobody.
     const repairs = isLook ? changes.filter((change) => isRepair(change, this.lastHeld, next)) : [];
+    this.hasRepaired = repairs.length > 0;
     const { applied, failed } = await this.apply(next, changes);
     const result: ApplyResult = { applied: isLook ? joined(told.changes, applied) : [...told.changes, ...applied], failed };
     this.changes.tell(result, repairs, reason);
@@ -394,7 +398,7 @@ export class Controller {
     this.drains.watch();
     // Syncs without a whole look bring the next one nearer where they change something, and put none off.
     if (kind === 'full') this.queue.requestAfter(this.pace.pause(), 'resync');
-    else this.queue.requestWithin(this.pace.pause(), 'resync');
+    else this.queue.requestWithin(this.hasRepaired ? this.pace.afterMeddling() : this.pace.pause(), 'resync');
   }
 }
 

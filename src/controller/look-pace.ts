@@ -44,7 +44,12 @@ export class LookPace {
   pause(): number {
     const longest = Math.min(longestMilliseconds, this.lastMilliseconds / shareAtRest);
     const growing = Math.min(longest, this.shortestMilliseconds * 2 ** Math.min(this.idle, 30));
-    return Math.max(this.shortestMilliseconds, growing, Math.min(longestMilliseconds, this.lastMilliseconds / shareAtWork));
+    return Math.max(this.shortestMilliseconds, growing, this.afterMeddling());
+  }
+
+  /** Milliseconds to a whole look after somebody was found to have changed something: what gives no hint may be changed, too. */
+  afterMeddling(): number {
+    return Math.min(longestMilliseconds, this.lastMilliseconds / shareAtWork);
   }
 
   /** Milliseconds to a look at single places that is in no hurry. */

@@ -71,8 +71,8 @@ export interface MeshKernel {
   apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult>;
   /** IPVS alone, at once, also while a difference is looked for or applied. Gives those that were done. */
   applyAtOnce(changes: readonly IpvsChange[]): readonly IpvsChange[];
-  /** By `connectionKey`; of some virtual services only, or of all. Empty where there is no sandbox yet. */
-  connections(fwmarks?: readonly number[]): ReadonlyMap<string, ConnectionCount>;
+  /** Of some virtual services, by `connectionKey`. Empty where there is no sandbox yet. */
+  connections(fwmarks: readonly number[]): ReadonlyMap<string, ConnectionCount>;
   /** What IPVS has counted, read once; does not hold up the event loop. */
   statistics(): Promise<KernelStatistics>;
   probe(): PeerProbe;

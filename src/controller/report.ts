@@ -3,10 +3,9 @@ import type { Condition, ConditionReason } from '../cluster/condition.js';
 import type { ClusterNode } from '../cluster/state.js';
 import type { MeshEvent } from '../event.js';
 import type { Kind } from '../kernel/change.js';
-import { connectionKey } from '../kernel/connections.js';
+import { connectionKey, type ConnectionCount } from '../kernel/connections.js';
 import type { Backend, ServedPort } from '../plan/node-plan.js';
 import type { PeerReport } from './peer-watch.js';
-import type { MeshKernel } from './mesh-kernel.js';
 
 /** Times are RFC 3339. */
 export interface StatusReport {
@@ -56,7 +55,7 @@ export interface PortReport extends Omit<ServedPort, 'backends'> {
 }
 
 export interface BackendReport extends Backend {
-  /** Null where IPVS could not be asked. */
+  /** Null where IPVS was not, or could not be, asked. */
   readonly connections: { readonly active: number; readonly inactive: number } | null;
 }
 
@@ -83,9 +82,8 @@ export function isHealthy(report: Pick<StatusReport, 'programmed' | 'conditions'
 /** What `/readyz` answers by. It is asked every few seconds, and by several: no look at IPVS is for it. */
 export type Readiness = Pick<StatusReport, 'programmed' | 'lastSync' | 'source'>;
 
-/** The served ports with the connections that IPVS has for each real server now. */
-export function portReports(ports: readonly ServedPort[], kernel: Pick<MeshKernel, 'connections'>): PortReport[] {
-  const counts = kernel.connections();
+/** The served ports with the connections that IPVS has for each real server, by `connectionKey`. */
+export function portReports(ports: readonly ServedPort[], counts: ReadonlyMap<string, ConnectionCount>): PortReport[] {
   return ports.map((port) => ({
     ...port,
     backends: port.backends.map((backend) => ({

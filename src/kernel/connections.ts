@@ -11,13 +11,13 @@ export function connectionKey(fwmark: number, address: string, port: number): st
   return `${fwmark} ${address}:${port}`;
 }
 
-/** By `connectionKey`, of some virtual services or of all. Empty where IPVS can't be asked. */
-export function connectionCounts(sandbox: OpenPlace | undefined, fwmarks?: readonly number[]): Map<string, ConnectionCount> {
+/** Of some virtual services, by `connectionKey`. Empty where IPVS can't be asked. */
+export function connectionCounts(sandbox: OpenPlace | undefined, fwmarks: readonly number[]): Map<string, ConnectionCount> {
   const counts = new Map<string, ConnectionCount>();
   if (sandbox === undefined) return counts;
   try {
     const ipvs = sandbox.ipvs();
-    for (const fwmark of fwmarks ?? ipvs.services().flatMap(({ key }) => (key.kind === 'fwmark' ? [key.fwmark] : []))) {
+    for (const fwmark of fwmarks) {
       for (const { address, port, activeConnections, inactiveConnections } of ipvs.destinations({ kind: 'fwmark', family: 'inet', fwmark })) {
         counts.set(connectionKey(fwmark, address, port), { active: activeConnections, inactive: inactiveConnections });
       }

@@ -158,8 +158,8 @@ export class Engine {
     }
   }
 
-  /** By `<fwmark> <address>:<port>`; of some virtual services only, or of all. Empty where there is no sandbox yet. */
-  connections(fwmarks?: readonly number[]): ReadonlyMap<string, ConnectionCount> {
+  /** Of some virtual services, by `connectionKey`. Empty where there is no sandbox yet. */
+  connections(fwmarks: readonly number[]): ReadonlyMap<string, ConnectionCount> {
     return connectionCounts(this.machine.open('sandbox'), fwmarks);
   }
 

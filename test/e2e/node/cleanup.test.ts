@@ -13,7 +13,7 @@ async function everything(pid: string): Promise<string> {
        nsenter -n -t ${pid} iptables-save
        nsenter -n -t ${pid} bash -c "$(declare -f dump); dump"
        nsenter -n -t ${pid} sysctl -a -r 'rp_filter$|disable_ipv6$' 2>/dev/null; } |
-     sed -E -e '/^#/d' -e 's/\\[[0-9]+:[0-9]+\\]//' -e 's/valid_lft.*//' -e 's/(timer|gc_timer|hello_timer|tcn_timer|topology_change_timer) +[0-9.]+//g'`,
+     sed -E -e '/^#/d' -e 's/\\[[0-9]+:[0-9]+\\]//' -e 's/valid_lft.*//' -e 's/ tentative//' -e 's/(timer|gc_timer|hello_timer|tcn_timer|topology_change_timer) +[0-9.]+//g'`,
   );
 }
 

@@ -273,6 +273,18 @@ it('a real server that was taken out for a moment, while something else was look
   expect(await next(1)).toEqual(['look at sandbox (ipvs)']);
 });
 
+it('where somebody took something, all is looked at soon: who flushes rules flushes IPVS as well, and that gives no hint', async () => {
+  const { hint, holdLook, next } = await running();
+  const end = holdLook();
+  hint('sandbox changed');
+  expect(await next(1)).toEqual(['look at sandbox (rtnetlink)']);
+
+  end([lost('route', 'route')]);
+
+  expect(await next(2)).toEqual(['route', 'look']);
+  // The regular look comes after ten.
+}, 8_000);
+
 it('what nobody waits for yet is done behind the node’s other programs: Docker starts the very container that it is done for', async () => {
   const { hint, tell, next, turns, afterOneMore, controller } = await running();
   expect(turns()).toEqual(['look before others', 'before others']);
