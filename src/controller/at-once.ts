@@ -29,8 +29,8 @@ export class AtOnce {
 
   constructor(private readonly kernel: Pick<MeshKernel, 'differInIpvsAlone' | 'ipvsDifferenceFrom' | 'applyAtOnce'>) {}
 
-  /** `applied`: what the kernel holds but for what it was told already. Gives how much of what `soon` changes was told by this. */
-  tell(applied: NodePlan, soon: NodePlan): 'nothing' | 'some' | 'all' {
+  /** `applied`: what the kernel holds but for what it was told already. Whether there was anything to tell. */
+  tell(applied: NodePlan, soon: NodePlan): boolean {
     const { changes: already, isOvertaken } = this.toldFor(soon, applied);
     const before = namesOf(already);
     // A port that closes is none of these: its DNAT goes first.
@@ -43,10 +43,8 @@ export class AtOnce {
     const addsServices = changes.some((change) => isAdded(change) && change.subject.type === 'service');
     const mayAdd = !addsServices && changes.some(isAdded) && this.kernel.differInIpvsAlone(applied, soon);
     const urgent = mayAdd ? changes : changes.filter((change) => !isAdded(change));
-    const done = urgent.length === 0 ? [] : this.kernel.applyAtOnce(urgent);
-    this.told = { plan: soon, changes: [...already, ...done], isOvertaken };
-    if (urgent.length === 0) return 'nothing';
-    return mayAdd && done.length === urgent.length ? 'all' : 'some';
+    this.told = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : this.kernel.applyAtOnce(urgent))], isOvertaken };
+    return urgent.length > 0;
   }
 
   /** A sync begins, for `next`; `applied`: as above, or null when that is not known. */

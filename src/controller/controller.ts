@@ -45,7 +45,7 @@ import { LookPace } from './look-pace.js';
 import { Looks } from './looks.js';
 import type { ApplyResult, MeshKernel } from './mesh-kernel.js';
 import { PeerWatch } from './peer-watch.js';
-import { opensForNobodyYet, servesNobodyYet, steadyPriority, type Priority } from './priority.js';
+import { beginsForNobodyYet, opensForNobodyYet, steadyPriority, type Priority } from './priority.js';
 import { portReports, type Readiness, type StatusReport } from './report.js';
 import { SyncLog, type SyncEnd } from './sync-log.js';
 import { SyncQueue } from './sync-queue.js';
@@ -235,7 +235,7 @@ export class Controller {
     this.instruments.heard(changedAt);
     const { heard, cluster: { state } } = this;
     this.heard = state;
-    this.onChange(reason, heard !== null && state !== null && servesNobodyYet(heard, state));
+    this.onChange(reason, heard !== null && state !== null && beginsForNobodyYet(heard, state));
   }
 
   /** The cluster, this node's tasks, or which peers and which of their tasks answer. */
@@ -350,9 +350,7 @@ export class Controller {
   private async lookFor(next: NodePlan, known: NodePlan | null, doubted: Doubted): Promise<readonly Change[] | null> {
     const began = performance.now();
     const glance = known === null || doubted === 'everywhere' ? undefined : { doubted, known };
-    if (known !== null) this.priority.lower();
     const changes = await this.looks.look((signal) => this.options.kernel.difference(next, signal, glance), known !== null);
-    this.priority.raise();
     if (changes === null) return null;
     if (glance === undefined) this.pace.looked(performance.now() - began, changes.length > 0);
     else this.pace.glanced(performance.now() - began, changes.length > 0);
@@ -376,10 +374,8 @@ export class Controller {
     const known = this.lastContext.localTasks;
     const alive = [...known.keys()].every((id) => localTasks.has(id)) ? known : new Map([...known].filter(([id]) => localTasks.has(id)));
     const soon = this.planner.plan(served, { ...this.lastContext, whyNoSets: supposingSets(this.lastContext.whyNoSets), localTasks: alive, ...this.unanswering() });
-    const told = this.atOnce.tell(this.lastApplied, soon);
-    if (told !== 'nothing') this.instruments.urgent(performance.now() - began);
-    // What was told may be told of later.
-    if (told === 'all' || opensForNobodyYet(this.lastApplied, soon)) this.priority.lower();
+    if (opensForNobodyYet(this.lastApplied, soon)) this.priority.lower();
+    if (this.atOnce.tell(this.lastApplied, soon)) this.instruments.urgent(performance.now() - began);
   }
 
   private unanswering(): Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> {

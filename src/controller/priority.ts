@@ -1,7 +1,10 @@
 /**
  * How much the controller insists on its turn. A real server that comes or goes is worth nothing when it is late: for that
- * it goes before the node's other programs. What nobody waits for yet goes behind them, since the one that it would take
- * the processor from is mostly Docker, starting the very container that all is done for.
+ * it goes before the node's other programs. A service none of whose tasks runs yet is prepared for behind them, since the one
+ * that it would take the processor from is mostly Docker, starting the very container that all is done for.
+ *
+ * Nothing else steps back, looks at the kernel neither: on a busy node what is urgent would wait until a turn that began
+ * behind the others is over. (Tried: tasks that began beside 49 services were sent to after up to 1.8 s.)
  */
 import type { ClusterState } from '../cluster/state.js';
 import type { NodePlan } from '../plan/node-plan.js';
@@ -16,14 +19,12 @@ export interface Priority {
 
 export const steadyPriority: Priority = { raise: () => undefined, lower: () => undefined };
 
-/** Whether what has changed in a state is about nobody who takes connections, or is to take none any more. */
-export function servesNobodyYet(heard: ClusterState, state: ClusterState): boolean {
+/** Whether nothing has changed in a state but that there are services more, of which no task runs yet. */
+export function beginsForNobodyYet(heard: ClusterState, state: ClusterState): boolean {
+  const { removed, added } = changesBetween(heard.services, state.services);
+  const begun = new Set(added.map(({ id }) => id));
   const tasks = changesBetween(heard.tasks, state.tasks);
-  const services = changesBetween(heard.services, state.services);
-  const changed = new Set([...services.removed, ...services.added].map(({ id }) => id));
-  const touched = [...tasks.removed, ...tasks.added];
-  if (changed.size === 0 && touched.length === 0) return false;
-  return isSameList(heard.nodes, state.nodes) && touched.every(({ weight }) => weight === 0) && (changed.size === 0 || !state.tasks.some(({ serviceId, weight }) => weight > 0 && changed.has(serviceId)));
+  return added.length > 0 && removed.length === 0 && isSameList(heard.nodes, state.nodes) && [...tasks.removed, ...tasks.added].every(({ weight, serviceId }) => weight === 0 && begun.has(serviceId));
 }
 
 /** Whether all that a plan does on top of another is to open ports that nobody serves yet: no real server comes or goes, no port closes, no task gets its cable. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClusterState, Service, Task } from '../../../src/cluster/state.js';
-import { opensForNobodyYet, servesNobodyYet } from '../../../src/controller/priority.js';
+import { opensForNobodyYet, beginsForNobodyYet } from '../../../src/controller/priority.js';
 import { Planner } from '../../../src/plan/plan.js';
 import { cluster, contextFor, port, service, task } from '../plan/fixtures.js';
 
@@ -14,7 +14,7 @@ function isForLater(services: readonly Service[], tasks: readonly Task[]): { rea
   const planner = new Planner();
   const surroundings = contextFor({ ...known, tasks: [running, task('shop', 2)] });
   const next = { ...known, services, tasks };
-  return { states: servesNobodyYet(known, next), plans: opensForNobodyYet(planner.plan(known, surroundings), planner.plan(next, surroundings)) };
+  return { states: beginsForNobodyYet(known, next), plans: opensForNobodyYet(planner.plan(known, surroundings), planner.plan(next, surroundings)) };
 }
 
 describe('the controller steps behind the node’s other programs', () => {
@@ -41,6 +41,6 @@ describe('the controller keeps its place before the node’s other programs', ()
   });
 
   it('for a node that comes or goes beside a new service', () => {
-    expect(servesNobodyYet(known, { ...known, services: [web, shop], nodes: known.nodes.slice(1) })).toBe(false);
+    expect(beginsForNobodyYet(known, { ...known, services: [web, shop], nodes: known.nodes.slice(1) })).toBe(false);
   });
 });
