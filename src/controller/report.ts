@@ -86,9 +86,10 @@ export type Readiness = Pick<StatusReport, 'programmed' | 'lastSync' | 'source'>
 export function portReports(ports: readonly ServedPort[], counts: ReadonlyMap<string, ConnectionCount>): PortReport[] {
   return ports.map((port) => ({
     ...port,
-    backends: port.backends.map((backend) => ({
-      ...backend,
-      connections: counts.get(connectionKey(port.fwmark, backend.address, backend.port)) ?? null,
-    })),
+    backends: port.backends.map((backend) => {
+      const count = counts.get(connectionKey(port.fwmark, backend.address, backend.port));
+      // Whoever counted may know more of it than is told here.
+      return { ...backend, connections: count === undefined ? null : { active: count.active, inactive: count.inactive } };
+    }),
   }));
 }

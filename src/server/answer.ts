@@ -23,12 +23,13 @@ export type Route<Facts> = (facts: Facts, question: Question) => Promise<Answer 
 export type Routes<Facts> = Readonly<Record<string, Route<Facts>>>;
 
 export async function respond<Facts>(request: IncomingMessage, response: ServerResponse, routes: Routes<Facts>, facts: Facts, logger: Logger): Promise<void> {
-  const answer = await answerTo(request, response, routes, facts).catch((error: unknown): Answer => {
+  // Told in words already: what can't be is an answer that failed, and no reason for the controller to end.
+  const answer = await answerTo(request, response, routes, facts).then(inWords).catch((error: unknown): Answer => {
     logger.warn('A request to the controller failed', { url: request.url, error });
-    return { status: 500, body: { error: error instanceof Error ? error.message : String(error) } };
+    return inWords({ status: 500, body: { error: error instanceof Error ? error.message : String(error) } });
   });
   if (answer === null) return;
-  const body = answer.contentType !== undefined ? String(answer.body) : `${JSON.stringify(answer.body)}\n`;
+  const body = String(answer.body);
   // A body is never read: nothing that is asked here has one.
   const close = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
   response.writeHead(answer.status, {
@@ -39,6 +40,10 @@ export async function respond<Facts>(request: IncomingMessage, response: ServerR
     ...(close ? { connection: 'close' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function inWords<Given extends Answer | null>(answer: Given): Given {
+  return answer === null || answer.contentType !== undefined ? answer : { ...answer, body: `${JSON.stringify(answer.body)}\n` };
 }
 
 async function answerTo<Facts>(request: IncomingMessage, response: ServerResponse, routes: Routes<Facts>, facts: Facts): Promise<Answer | null> {

@@ -81,6 +81,12 @@ describe('the control socket', () => {
     await expect(askController(path, '/state')).rejects.toThrow(/503: no cluster state/);
   });
 
+  it('answers 500 and goes on when a report has something in it that JSON does not know: a controller is not to end by a question', async () => {
+    await serve(statusReport(), { report: () => ({ ...statusReport(), bytes: 1n }) as StatusReport });
+    expect(await exchange('GET /status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 500 .*BigInt/s);
+    expect(await askController(path, '/healthz')).toEqual({ alive: true });
+  });
+
   it('answers 500 and goes on when a report fails', async () => {
     await serve(statusReport(), { report: () => Promise.reject(new Error('IPVS is gone')) });
     await expect(askController(path, '/status')).rejects.toThrow(/500: IPVS is gone/);
