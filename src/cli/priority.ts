@@ -3,19 +3,21 @@ import { getPriority, setPriority } from 'node:os';
 import { steadyPriority, type Priority } from '../controller/priority.js';
 import type { Logger } from '../log.js';
 
-/** As nice(2) counts. Below the kernel's own threads and far from real time. */
-const raised = -10;
+/** As nice(2) counts. Below the kernel's own threads and far from real time. Who was put before that already stays there. */
+const before = -10;
 /** A quarter of the turns of a program that wants as many as it can get (sched_prio_to_weight[] in kernel/sched/core.c): behind it, but not for ever. */
-const lowered = 5;
+const behind = 5;
 
 /**
  * Goes before the node's other programs from now on, and so do the children that it starts. Where that is not allowed (no
  * CAP_SYS_NICE, no RLIMIT_NICE), it goes on as it is, and never behind them: there would be no way back.
  */
 export function raisePriority(logger: Logger): Priority {
+  const given = getPriority();
+  const raised = Math.min(given, before);
   try {
     // Who begins at the top has not shown yet that it may come back there.
-    if (getPriority() <= raised) setPriority(raised + 1);
+    if (given === raised) setPriority(raised + 1);
     setPriority(raised);
   } catch (error) {
     logger.debug('The controller keeps its priority: a busy node may be served late', { error, remedy: 'give it CAP_SYS_NICE, or Nice=-10 and LimitNICE=-10 in its unit' });
@@ -28,5 +30,5 @@ export function raisePriority(logger: Logger): Priority {
     setPriority(niceness);
     now = niceness;
   };
-  return { raise: () => { set(raised); }, lower: () => { set(lowered); } };
+  return { raise: () => { set(raised); }, lower: () => { set(behind); } };
 }
