@@ -4,6 +4,7 @@
  */
 
 import { randomInt } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 
 import { AF_INET, IPPROTO_ICMP, isLittleEndian, SOCK_RAW } from './constants.js';
 import { formatAddress, parseAddress } from './inet.js';
@@ -108,6 +109,16 @@ export class EchoSocket {
     } catch (error) {
       this.close();
       this.options.onError?.(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** The same until it is enough, for so many milliseconds at most, in which the program does nothing else. */
+  readWithin(milliseconds: number, isEnough: () => boolean): void {
+    const end = performance.now() + milliseconds;
+    this.read();
+    for (let left = milliseconds; this.isOpen && left > 0 && !isEnough(); left = end - performance.now()) {
+      libc.waitReadable(this.fd, Math.ceil(left), this.label);
+      this.read();
     }
   }
 

@@ -4,7 +4,7 @@
  * Rules that each cost a crash once:
  * - `koffi.errno()` is read in the very next expression after a call: anything between loses it.
  * - koffi checks no bounds and passes `undefined` as NULL: every buffer here is a non-empty Uint8Array, and its own byteLength is passed.
- * - never a blocking call: all sockets are used with MSG_DONTWAIT.
+ * - never a call that blocks for longer than it was told: all sockets are used with MSG_DONTWAIT.
  * Structs are encoded as bytes by their users (named koffi structs clash between jest files of one process).
  */
 
@@ -19,6 +19,8 @@ const SOCK_NONBLOCK = 0o4000;
 /** recv(2) flags (linux/socket.h). With MSG_TRUNC, recv returns the datagram's real length. */
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
+/** asm-generic/poll.h. */
+const POLLIN = 1;
 
 /** The same number on every architecture but alpha (asm-generic/unistd.h). */
 const NR_PIDFD_OPEN = 434;
@@ -36,6 +38,7 @@ const c = {
   listen: define('int listen(int, int)'),
   send: define('intptr_t send(int, const uint8_t *, size_t, int)'),
   sendto: define('intptr_t sendto(int, const uint8_t *, size_t, int, const uint8_t *, uint32_t)'),
+  poll: define('int poll(_Inout_ uint8_t *, unsigned long, int)'),
   recv: define('intptr_t recv(int, _Inout_ uint8_t *, size_t, int)'),
   getsockopt: define('int getsockopt(int, int, int, _Inout_ uint8_t *, _Inout_ uint8_t *)'),
   setsockopt: define('int setsockopt(int, int, int, const uint8_t *, uint32_t)'),
@@ -108,6 +111,21 @@ export function receive(fd: number, buffer: Uint8Array, subject: string): number
   const errno = koffi.errno();
   if (errno === koffi.os.errno.EAGAIN) return undefined;
   throw new SystemError('recv', errno, subject);
+}
+
+/**
+ * Waits, at most the whole milliseconds, until there is something to read, or the descriptor has failed. Node's event loop
+ * waits with it. A signal ends it early.
+ */
+export function waitReadable(fd: number, milliseconds: number, subject: string): void {
+  // struct pollfd (asm-generic/poll.h): fd, events, revents.
+  const request = new Uint8Array(8);
+  const fields = new DataView(request.buffer);
+  fields.setInt32(0, fd, isLittleEndian);
+  fields.setInt16(4, POLLIN, isLittleEndian);
+  if (c.poll(request, 1, milliseconds) >= 0) return;
+  const errno = koffi.errno();
+  if (errno !== koffi.os.errno.EINTR) throw new SystemError('poll', errno, subject);
 }
 
 export function setSocketOption(fd: number, level: number, option: number, value: number, subject: string): void {

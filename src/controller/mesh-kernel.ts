@@ -36,6 +36,8 @@ export interface PeerProbe {
   listen(asTheyCome: boolean): void;
   /** Hands over the answers that wait. */
   read(): void;
+  /** The same until it is enough, for so many milliseconds at most, in which nothing else is done. */
+  readWithin(milliseconds: number, isEnough: () => boolean): void;
   close(): void;
 }
 

@@ -87,6 +87,11 @@ export class PeerHealth {
     return this.current;
   }
 
+  /** Of the last answer that was measured; null before the first. */
+  get roundTripMilliseconds(): number | null {
+    return this.roundTrip;
+  }
+
   verdict(now: number): PeerVerdict {
     return { state: this.current, silentMilliseconds: this.lastAnswer === null ? null : now - this.lastAnswer, roundTripMilliseconds: this.roundTrip };
   }

@@ -4,8 +4,9 @@
  *
  * To ask each peer and to wake for its answer is most of what an idle controller costs. So
  * - who has answered is asked in every other round only; who has not, twice as often as a round, until it does or is dead;
- * - while all are alive, one round in thirty is listened to, which tells how long an answer takes; the answers of the others
- *   are picked up with the next round;
+ * - where all are alive and near, their answers are waited for, a few milliseconds, and the round between is left out;
+ * - where they are not near, one round in thirty is listened to, which tells how long an answer takes; the answers of the
+ *   others are picked up with the next round;
  * - who has been dead for a while is asked in one round of five, until it answers.
  */
 import { performance } from 'node:perf_hooks';
@@ -60,6 +61,8 @@ interface Question {
 const roundsPerTimeout = 5;
 /** One round of so many is listened to; even, as every other one is asked in. */
 const roundsPerMeasure = 30;
+/** Who answers within so many milliseconds is near: so long may be waited for it, in which nothing else is done. */
+const nearMilliseconds = 5;
 /** A question that so many timeouts have not answered is lost. */
 const patience = 10;
 
@@ -72,7 +75,12 @@ export class PeerWatch {
   private router: string | null = null;
   private sequence = 0;
   private rounds = 0;
+  /** Answers are handed over as they come, in this round. */
   private listens = true;
+  /** What is read was answered just now. */
+  private isMeasuring = true;
+  /** All that were asked in this round have answered in it. */
+  private isAnswered = false;
   /** All answers that there were by then have been read. */
   private lastTick: number;
   private timer: NodeJS.Timeout | undefined;
@@ -95,6 +103,7 @@ export class PeerWatch {
 
   /** Milliseconds from a round to the next: soon where an answer is missing, so that no few lost packets make a peer dead. */
   pause(): number {
+    if (this.isAnswered) return this.interval * 2;
     const isMissed = [...this.watched.values()].some(({ health, unanswered }) => unanswered > 1 && health.state === 'alive');
     return isMissed ? this.interval / 2 : this.interval;
   }
@@ -148,11 +157,12 @@ export class PeerWatch {
     const now = this.now();
     const elapsed = now - this.lastTick;
     // Held up ourselves: the time is nobody's fault. Whole rounds are the measure: a busy machine is late for half ones.
-    const isLate = elapsed > this.interval * 1.5;
+    const isLate = elapsed > this.interval * (this.isAnswered ? 2.5 : 1.5);
     this.pickUp();
     this.lastTick = now;
     this.listen(now);
     const couldAsk = this.ask(now);
+    this.waitForNear();
     for (const { health } of this.watched.values()) {
       if (isLate || !couldAsk) health.excuse(now, elapsed);
       health.judge(now);
@@ -170,14 +180,27 @@ export class PeerWatch {
 
   /** What has come since the last time; none of it says when. */
   private pickUp(): void {
-    this.listens = false;
+    this.isMeasuring = false;
     this.options.probe.read();
   }
 
   private listen(now: number): void {
-    this.rounds += 1;
+    this.rounds += this.isAnswered ? 2 : 1;
+    this.isAnswered = false;
     this.listens = this.rounds % roundsPerMeasure === 0 || [...this.watched.values()].some(({ health }) => health.state !== 'alive' && !health.isLongDead(now));
+    this.isMeasuring = this.listens;
     this.options.probe.listen(this.listens);
+  }
+
+  private waitForNear(): void {
+    const all = [...this.watched.values()];
+    const isNear = ({ health, askedIn }: Watched) => health.state === 'alive' && askedIn === this.rounds && (health.roundTripMilliseconds ?? Infinity) <= nearMilliseconds;
+    if (this.listens || !all.every(isNear)) return;
+    const areAnswered = () => all.every(({ unanswered }) => unanswered === 0);
+    this.isMeasuring = true;
+    this.options.probe.readWithin(nearMilliseconds, areAnswered);
+    this.isMeasuring = false;
+    this.isAnswered = areAnswered();
   }
 
   /** False: nothing could be sent, which says nothing about the peers. */
@@ -241,9 +264,9 @@ export class PeerWatch {
     // It has gone since, or is another machine now.
     if (this.watched.get(watched.peer.id) !== watched) return;
     // What was picked up came after the time before: later than that it need not have been.
-    const at = this.listens ? this.now() : Math.max(askedAt, this.lastTick);
+    const at = this.isMeasuring ? this.now() : Math.max(askedAt, this.lastTick);
     watched.unanswered = 0;
-    watched.health.answered(at, askedAt, this.listens);
+    watched.health.answered(at, askedAt, this.isMeasuring);
     this.tellOf(watched);
   }
 

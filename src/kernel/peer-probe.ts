@@ -45,6 +45,11 @@ export class PeerProbe {
     this.socket?.echo.read();
   }
 
+  /** The same until it is enough, for so many milliseconds at most, in which nothing else is done. */
+  readWithin(milliseconds: number, isEnough: () => boolean): void {
+    this.socket?.echo.readWithin(milliseconds, isEnough);
+  }
+
   close(): void {
     this.socket?.echo.close();
     this.socket = undefined;

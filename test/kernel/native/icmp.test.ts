@@ -60,6 +60,24 @@ test('answers that nobody waits for wake no program: they are there when it read
   }
 });
 
+test('an answer that is near is there in the turn in which it was asked for; one that never comes is waited for no longer than was said', () => {
+  const replies: number[] = [];
+  const socket = native.EchoSocket.open({ namespace: near, source: '100.64.0.1', onReply: ({ sequence }) => { replies.push(sequence); } });
+  try {
+    socket.listen(false);
+    socket.send('100.64.0.2', 61);
+    socket.readWithin(10_000, () => replies.length === 1);
+    expect(replies).toEqual([61]);
+    socket.send('100.64.0.3', 62);
+    const began = performance.now();
+    socket.readWithin(20, () => replies.length === 2);
+    expect(replies).toEqual([61]);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(20);
+  } finally {
+    socket.close();
+  }
+});
+
 test('an address that the namespace does not have is refused by name', () => {
   expect(() => native.EchoSocket.open({ namespace: near, source: '198.51.100.1', onReply: () => undefined })).toThrow(expect.objectContaining({ code: 'EADDRNOTAVAIL' }));
 });

@@ -35,6 +35,7 @@ beforeEach(() => {
       },
       listen: () => undefined,
       read: () => undefined,
+      readWithin: () => undefined,
       close: () => undefined,
     },
     events: silentEvents,

@@ -60,6 +60,7 @@ function bed() {
       }),
       listen: () => undefined,
       read: () => undefined,
+      readWithin: () => undefined,
       close: () => undefined,
     }),
     watch: (onChange) => { hint = onChange; },
