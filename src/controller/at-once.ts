@@ -9,6 +9,7 @@
  * - Where it is not asked for any more, the next sync looks at what IPVS holds: no two plans differ by it.
  */
 import type { Change } from '../kernel/change.js';
+import type { IpvsChange } from '../kernel/ipvs.js';
 import { closedMarks, isOfClosedPort } from '../kernel/order.js';
 import { stillWanted } from '../kernel/repair.js';
 import type { NodePlan } from '../plan/node-plan.js';
@@ -31,13 +32,12 @@ export class AtOnce {
 
   /** `applied`: what the kernel holds but for what it was told already. Whether there was anything to tell. */
   tell(applied: NodePlan, soon: NodePlan): boolean {
-    const { changes: already, isOvertaken } = this.toldFor(soon, applied);
+    const difference = this.kernel.ipvsDifferenceFrom(applied, soon);
+    const { changes: already, isOvertaken } = this.toldFor(soon, () => difference);
     const before = namesOf(already);
     // A port that closes is none of these: its DNAT goes first.
     const closed = closedMarks(soon);
-    const changes = this.kernel
-      .ipvsDifferenceFrom(applied, soon)
-      .filter((change) => !isOfClosedPort(change, closed) && (before.size === 0 || !before.has(nameOf(change))));
+    const changes = difference.filter((change) => !isOfClosedPort(change, closed) && (before.size === 0 || !before.has(nameOf(change))));
     const isAdded = ({ action }: Change): boolean => action === 'add';
     // A new service never is alone: there is no need to compare all else.
     const addsServices = changes.some((change) => isAdded(change) && change.subject.type === 'service');
@@ -49,7 +49,7 @@ export class AtOnce {
 
   /** A sync begins, for `next`; `applied`: as above, or null when that is not known. */
   take(next: NodePlan, applied: NodePlan | null): Told {
-    const told = this.toldFor(next, applied);
+    const told = this.toldFor(next, applied === null ? null : () => this.kernel.ipvsDifferenceFrom(applied, next));
     this.told = null;
     return told;
   }
@@ -66,18 +66,20 @@ export class AtOnce {
     return this.told === null ? changes : stillWanted(changes, plan, this.told.plan);
   }
 
-  private toldFor(plan: NodePlan, applied: NodePlan | null): Told {
+  /** `difference`: of IPVS, from what was applied to the plan; null when that is not known. */
+  private toldFor(plan: NodePlan, difference: (() => readonly IpvsChange[]) | null): Told {
     if (this.told === null || this.told.changes.length === 0) return nothing;
     const { changes, isOvertaken, plan: judgedBy } = this.told;
-    return { changes, isOvertaken: isOvertaken || this.isUndone(changes, judgedBy, plan, applied) };
+    return { changes, isOvertaken: isOvertaken || (difference !== null && this.isUndone(changes, judgedBy, plan, difference)) };
   }
 
   /** Whether something was told that the plan does not ask for, and that no difference from what was applied mentions. */
-  private isUndone(changes: readonly Change[], judgedBy: NodePlan, plan: NodePlan, applied: NodePlan | null): boolean {
-    const wanted = new Set(stillWanted(changes, judgedBy, plan));
-    if (applied === null || wanted.size === changes.length) return false;
-    const mentioned = new Set(this.kernel.ipvsDifferenceFrom(applied, plan).map(objectOf));
-    return changes.some((change) => !wanted.has(change) && !mentioned.has(objectOf(change)));
+  private isUndone(changes: readonly Change[], judgedBy: NodePlan, plan: NodePlan, difference: () => readonly IpvsChange[]): boolean {
+    const moved = new Set(this.kernel.ipvsDifferenceFrom(judgedBy, plan).map(objectOf));
+    const undone = changes.filter((change) => moved.has(objectOf(change)));
+    if (undone.length === 0) return false;
+    const mentioned = new Set(difference().map(objectOf));
+    return undone.some((change) => !mentioned.has(objectOf(change)));
   }
 }
 

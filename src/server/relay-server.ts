@@ -9,12 +9,13 @@ import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
-import { heartbeatMilliseconds, lineMilliseconds, longestNews, newsPath, parseNews, statePath, watchPath, type News } from '../cluster/relay/protocol.js';
+import { heartbeatMilliseconds, linesType, longestNews, newsPath, newsSilenceMilliseconds, statePath, watchPath, type News } from '../cluster/relay/protocol.js';
 import type { Credentials } from '../cluster/relay/certificates.js';
 import type { Logger } from '../log.js';
 import { addressOf, Admission, peerOf } from './relay-admission.js';
 import type { RelayHistory } from './relay-history.js';
 import { RefusalLog } from './refusal-log.js';
+import { hearNews } from './relay-news.js';
 
 export interface RelayServerOptions {
   /** Of this node; the relay listens on no other address. */
@@ -35,13 +36,13 @@ export interface RelayLimits {
   readonly handshake: number;
   /** For reading the whole state. */
   readonly answer: number;
-  /** For the next news on the same connection. */
-  readonly line: number;
+  /** For the next news of a node that tells some. */
+  readonly newsSilence: number;
   /** What may wait for one that does not read its stream. */
   readonly unread: number;
 }
 
-const defaultLimits: RelayLimits = { heartbeat: heartbeatMilliseconds, handshake: 10_000, answer: 60_000, line: lineMilliseconds, unread: 4 * 1024 * 1024 };
+const defaultLimits: RelayLimits = { heartbeat: heartbeatMilliseconds, handshake: 10_000, answer: 60_000, newsSilence: newsSilenceMilliseconds, unread: 4 * 1024 * 1024 };
 
 /** A removed node's certificate is valid for months. */
 const noNode = 'its node is none of this cluster (any more)';
@@ -78,7 +79,7 @@ class Relay implements RelayServer {
     this.limits = { ...defaultLimits, ...options.limits };
     this.refusals = new RefusalLog(options.logger);
     this.clusterId = options.credentials.clusterId;
-    const { handshake, line } = this.limits;
+    const { handshake } = this.limits;
     this.server = createServer({
       ...contextOf(options.credentials),
       requestCert: true,
@@ -87,8 +88,8 @@ class Relay implements RelayServer {
       handshakeTimeout: handshake,
       maxHeaderSize: 4096,
       headersTimeout: handshake,
-      requestTimeout: handshake,
-      keepAliveTimeout: line,
+      // News have no end, and no other request has a body.
+      requestTimeout: 0,
       connectionsCheckingInterval: Math.min(1_000, handshake),
     });
     this.server.prependListener('connection', (socket: Socket) => this.onConnection(socket));
@@ -177,8 +178,8 @@ class Relay implements RelayServer {
       this.refuseRequest(request, response, 405, `only ${allowed} is answered here`);
       return;
     }
-    if (request.headers['transfer-encoding'] !== undefined || (allowed === 'GET' && request.headers['content-length'] !== undefined)) {
-      this.refuseRequest(request, response, 400, 'a body of no known length, or where none is asked for');
+    if (allowed === 'GET' && (request.headers['transfer-encoding'] ?? request.headers['content-length']) !== undefined) {
+      this.refuseRequest(request, response, 400, 'a body where none is asked for');
       return;
     }
     const nodeId = this.nodeOf(request.socket as TLSSocket);
@@ -228,7 +229,7 @@ class Relay implements RelayServer {
       answer(response, 410, 'this history has no such revision any more; list again');
       return;
     }
-    response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8' });
+    response.writeHead(200, { 'content-type': linesType });
     const write = (line: string) => {
       if (!history.mayHave(nodeId)) this.drop(response, noNode);
       else if (response.writableLength + line.length > this.limits.unread) this.drop(response, 'it does not read its stream');
@@ -245,25 +246,23 @@ class Relay implements RelayServer {
     for (const line of [...missed, history.heartbeat()]) write(line);
   }
 
-  /** The length is known, and Node reads no more than that. */
   private hear(nodeId: string, request: IncomingMessage, response: ServerResponse): void {
-    if (!(Number(request.headers['content-length']) <= longestNews)) {
-      this.refuseRequest(request, response, 413, `expected news of a known length, at most ${longestNews} bytes`);
+    if (Number(request.headers['content-length'] ?? 0) > longestNews) {
+      this.refuseRequest(request, response, 413, `expected news of at most ${longestNews} bytes`);
       return;
     }
-    const pieces: Buffer[] = [];
-    request.on('data', (piece: Buffer) => pieces.push(piece));
-    request.on('end', () => {
-      let news: News;
-      try {
-        news = parseNews(Buffer.concat(pieces).toString('utf8'));
-      } catch (error) {
-        this.refuseRequest(request, response, 400, (error as Error).message);
-        return;
-      }
-      this.options.onNews(nodeId, news);
-      response.removeHeader('connection');
-      response.writeHead(204).end();
+    hearNews({
+      request,
+      response,
+      silence: this.limits.newsSilence,
+      unread: this.limits.unread,
+      onNews: (news) => {
+        if (!this.options.history.mayHave(nodeId)) return noNode;
+        this.options.onNews(nodeId, news);
+        return null;
+      },
+      refuse: (status, reason) => { this.refuseRequest(request, response, status, reason); },
+      drop: (reason) => { this.drop(response, reason); },
     });
   }
 

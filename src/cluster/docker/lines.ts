@@ -31,6 +31,11 @@ export class LineSplitter {
     return lines;
   }
 
+  /** What has come since the end of the last line. */
+  rest(): string {
+    return Buffer.concat(this.pieces).toString('utf8');
+  }
+
   private keep(piece: Uint8Array): void {
     if (piece.length === 0) return;
     this.length += piece.length;

@@ -4,9 +4,9 @@
  * GET /v1/state                     the whole state, and where in the manager's history it stands
  * GET /v1/watch?epoch=E&after=R     lines of JSON without an end: what changed after revision R, and heartbeats;
  *                                   410 when the history starts later, or is another one: list again
- * POST /v1/news                     what a node knows of its own tasks before its manager's Docker does, whole: it takes
- *                                   the place of what that node said before, and is forgotten when it is not repeated;
- *                                   the connection stays open for the next ones
+ * POST /v1/news                     lines of JSON without an end, each answered by a line: what a node knows of its own
+ *                                   tasks before its manager's Docker does, whole: it takes the place of what that node
+ *                                   said before, and is forgotten when it is not repeated
  *
  * A history (an epoch) begins with the server's process; each change of the state is one revision of it.
  */
@@ -20,17 +20,21 @@ export const statePath = '/v1/state';
 export const watchPath = '/v1/watch';
 export const newsPath = '/v1/news';
 
+/** The media type of lines of JSON. */
+export const linesType = 'application/x-ndjson; charset=utf-8';
+
 /** How often a manager says that it is alive, in milliseconds; and after how long a silence a follower leaves it. */
 export const heartbeatMilliseconds = 3_000;
 export const silenceMilliseconds = 10_000;
 
-/** How long a manager keeps a connection open by which news came and may come again, in milliseconds. */
-export const lineMilliseconds = 150_000;
+/** After how long a silence a manager closes a connection by which news came, in milliseconds. */
+export const newsSilenceMilliseconds = 150_000;
 
 /** In bytes. A cluster of thousands of tasks is some megabytes. */
 export const longestState = 128 * 1024 * 1024;
 export const longestLine = 32 * 1024 * 1024;
 export const longestNews = 256 * 1024;
+export const longestHeard = 100;
 
 /** Times of changes that go with one line. */
 export const mostChangeTimes = 1_000;
@@ -63,12 +67,17 @@ const taskList = z.array(z.string().regex(/^[A-Za-z0-9]{1,64}$/)).max(2_000);
 
 const newsSchema = z.strictObject({ gone: taskList, running: taskList });
 
+const heardSchema = z.strictObject({ heard: z.int().min(1) });
+
 /** `available`: the manager's own Docker answers; false: the state is the last good one. */
 export type Listing = z.infer<typeof listingSchema>;
 export type Change = z.infer<typeof changeSchema>;
 export type Line = z.infer<typeof lineSchema>;
 /** Ids of tasks whose container has died, and of tasks about to run whose container does, healthy where it can tell. */
 export type News = z.infer<typeof newsSchema>;
+
+/** How many lines of news a manager has heard on this connection. */
+export type Heard = z.infer<typeof heardSchema>;
 
 export const noNews: News = { gone: [], running: [] };
 
@@ -97,6 +106,11 @@ export function parseLine(text: string): Line {
 /** Throws ProtocolError. */
 export function parseNews(text: string): News {
   return check(newsSchema, text, 'news');
+}
+
+/** Throws ProtocolError. */
+export function parseHeard(text: string): Heard {
+  return check(heardSchema, text, 'answer to news');
 }
 
 function check<Value>(schema: z.ZodType<Value>, text: string, what: string): Value {

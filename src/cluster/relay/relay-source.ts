@@ -14,7 +14,8 @@ import type { ClusterState } from '../state.js';
 import { Teller } from '../teller.js';
 import type { Credentials } from './certificates.js';
 import { applyChange, ProtocolError, silenceMilliseconds, type Line } from './protocol.js';
-import { HistoryGoneError, listState, nameOfManager, RelayError, SilenceError, watchState, type Manager, type RelayPatience } from './relay-client.js';
+import { HistoryGoneError, nameOfManager, RelayError, SilenceError, type Manager } from './relay-call.js';
+import { listState, watchState, type RelayPatience } from './relay-client.js';
 
 export interface RelaySourceOptions {
   /** As they are known now; asked before each round. */

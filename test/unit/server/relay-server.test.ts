@@ -264,11 +264,36 @@ describe('whatever a node does costs bounded memory', () => {
 });
 
 describe('what a node says of its own tasks', () => {
-  const bring = (body: string, headers: Record<string, string | number> = { 'content-length': Buffer.byteLength(body) }) => ask({ path: '/v1/news', method: 'POST', headers }, body);
+  const bring = (body: string) => ask({ path: '/v1/news', method: 'POST', headers: { 'content-length': Buffer.byteLength(body) } }, body);
+  /** A stream of news, and all that is answered. */
+  const telling = () => {
+    const { port, host } = manager.address;
+    const call = request({ port, host, agent: false, ...trusting, ...asClient(worker), path: '/v1/news', method: 'POST' });
+    let answers = '';
+    const ended = new Promise<void>((resolve) => call.on('close', resolve));
+    call.on('error', () => undefined);
+    call.on('response', (response) => {
+      response.on('error', () => undefined);
+      response.on('data', (piece: Buffer) => { answers += piece.toString(); });
+    });
+    return { call, ended, tell: (line: string) => call.write(`${line}\n`), answers: () => answers };
+  };
 
   test('is heard with the name that its certificate proves', async () => {
-    expect((await bring('{"gone":["t1"],"running":[]}')).status).toBe(204);
+    expect(await bring('{"gone":["t1"],"running":[]}')).toEqual({ status: 200, body: '{"heard":1}\n' });
     expect(manager.heard).toEqual([['w1', { gone: ['t1'], running: [] }]]);
+  });
+
+  test('is heard line by line, each answered before the next is there: no news wait for others', async () => {
+    const { call, tell, answers, ended } = telling();
+    tell('{"gone":["t1"],"running":[]}');
+    await until(() => answers() === '{"heard":1}\n', 'the answer to the first');
+    tell('{"gone":["t1"],"running":["t2"]}');
+    await until(() => answers() === '{"heard":1}\n{"heard":2}\n', 'the answer to the second');
+    call.end();
+    await ended;
+    expect(manager.heard).toEqual([['w1', { gone: ['t1'], running: [] }], ['w1', { gone: ['t1'], running: ['t2'] }]]);
+    expect(refusals()).toEqual([]);
   });
 
   test.each<[string, string]>([
@@ -277,17 +302,62 @@ describe('what a node says of its own tasks', () => {
     ['ids that are none', '{"gone":["../t1"],"running":[]}'],
     ['more than anybody has', JSON.stringify({ gone: Array.from({ length: 2_001 }, (_, n) => `t${n}`), running: [] })],
     ['nothing', ''],
-  ])('%s is refused, and nothing of it is used', async (_, body) => {
+  ])('%s is refused, and nothing of it is used; in the middle of a stream it ends that', async (_, body) => {
     expect((await bring(body)).status).toBe(400);
     expect(manager.heard).toEqual([]);
+
+    const { tell, answers, ended } = telling();
+    tell('{"gone":[],"running":[]}');
+    tell(body);
+    tell('{"gone":["t1"],"running":[]}');
+    await ended;
+    expect(answers()).toMatch(/^({"heard":1}\n)?$/);
+    expect(manager.heard).toEqual([['w1', { gone: [], running: [] }]]);
+    expect(refusals()).toHaveLength(2);
   });
 
-  test('news of no known length, or of more than is read, are refused unread', async () => {
-    expect((await bring('{"gone":[],"running":[]}', { 'transfer-encoding': 'chunked' })).status).toBe(400);
+  test('news of more than is read are refused, whether they say so or not', async () => {
     const socket = secure();
     socket.write('POST /v1/news HTTP/1.1\r\nHost: relay\r\nContent-Length: 100000000\r\n\r\n');
     expect(await closed(socket)).toContain('413');
+    const { tell, ended } = telling();
+    tell('x'.repeat(300_000));
+    await ended;
+    expect(refusals().map((line) => /at most \d+ bytes/.exec(line)?.[0])).toEqual(['at most 262144 bytes', 'at most 262144 bytes']);
     expect(manager.heard).toEqual([]);
+  });
+
+  test('a node that says nothing for long is not waited for, and one that reads no answers is dropped', async () => {
+    await manager.stop();
+    await begin({ newsSilence: 300 });
+    const { tell, ended } = telling();
+    tell('{"gone":[],"running":[]}');
+    await ended;
+    expect(manager.heard).toHaveLength(1);
+    expect(refusals()[0]).toContain('said nothing for too long');
+
+    await manager.stop();
+    await begin({ unread: 1_024 });
+    const deaf = secure();
+    deaf.write('POST /v1/news HTTP/1.1\r\nHost: relay\r\nTransfer-Encoding: chunked\r\n\r\n');
+    deaf.pause();
+    const line = '{"gone":[],"running":[]}\n';
+    const lines = line.repeat(1_000);
+    const chunk = `${lines.length.toString(16)}\r\n${lines}\r\n`;
+    const flood = setInterval(() => { for (let n = 0; n < 20; n++) deaf.write(chunk); }, 5);
+    await until(() => refusals().length > 0, 'a refusal');
+    clearInterval(flood);
+    expect(refusals()[0]).toContain('does not read what it is answered');
+  });
+
+  test('a node that is removed in the middle of its news is heard no further', async () => {
+    const { tell, answers, ended } = telling();
+    tell('{"gone":[],"running":[]}');
+    await until(() => answers() !== '', 'the answer to the first');
+    manager.history.publish({ ...web(1), nodes: web(1).nodes.filter(({ id }) => id !== 'w1') });
+    tell('{"gone":["t1"],"running":[]}');
+    await ended;
+    expect(manager.heard).toHaveLength(1);
   });
 
   test('a node that was removed is not heard', async () => {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Credentials, RelayRole } from '../../../../src/cluster/relay/certificates.js';
 import type { News } from '../../../../src/cluster/relay/protocol.js';
-import type { Manager } from '../../../../src/cluster/relay/relay-client.js';
+import type { Manager } from '../../../../src/cluster/relay/relay-call.js';
 import { EventRecorder } from '../../../../src/event.js';
 import type { Logger } from '../../../../src/log.js';
 import { RelayHistory } from '../../../../src/server/relay-history.js';
