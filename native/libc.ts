@@ -1,5 +1,5 @@
 /**
- * The C library, through koffi: the only file that imports it. Only integers and bytes cross the line.
+ * The C library, through koffi: the only file that imports it. Only integers, bytes and lists of words cross the line.
  *
  * Rules that each cost a crash once:
  * - `koffi.errno()` is read in the very next expression after a call: anything between loses it.
@@ -25,7 +25,18 @@ const POLLIN = 1;
 /** The same number on every architecture but alpha (asm-generic/unistd.h). */
 const NR_PIDFD_OPEN = 434;
 
-type IntegerCall = (...values: (number | Uint8Array | null)[]) => number;
+/** fcntl.h, linux/memfd.h, sys/wait.h. */
+const MFD_CLOEXEC = 1;
+const WNOHANG = 1;
+/** asm-generic/resource.h. */
+const RLIMIT_FSIZE = 1;
+/** spawn.h, of glibc and musl alike. */
+const POSIX_SPAWN_SETSIGDEF = 0x04;
+const POSIX_SPAWN_SETSIGMASK = 0x08;
+/** More than any C library's posix_spawn_file_actions_t, posix_spawnattr_t and sigset_t take (glibc: 80, 336 and 128 bytes). */
+const OPAQUE_LENGTH = 1024;
+
+type IntegerCall = (...values: (number | Uint8Array | readonly (string | null)[] | null)[]) => number;
 
 /** The process's own C library, whatever its file is called (glibc, musl). */
 const library = koffi.load(null);
@@ -46,6 +57,19 @@ const c = {
   unshare: define('int unshare(int)'),
   mount: define('int mount(const uint8_t *, const uint8_t *, const uint8_t *, unsigned long, const uint8_t *)'),
   umount2: define('int umount2(const uint8_t *, int)'),
+  memfdCreate: define('int memfd_create(const uint8_t *, unsigned int)'),
+  prlimit: define('int prlimit(int, int, const uint8_t *, uint8_t *)'),
+  waitpid: define('int waitpid(int, _Inout_ uint8_t *, int)'),
+  posixSpawn: define('int posix_spawnp(_Inout_ uint8_t *, const uint8_t *, const uint8_t *, const uint8_t *, const char **, const char **)'),
+  initialiseActions: define('int posix_spawn_file_actions_init(_Inout_ uint8_t *)'),
+  addDuplicate: define('int posix_spawn_file_actions_adddup2(_Inout_ uint8_t *, int, int)'),
+  destroyActions: define('int posix_spawn_file_actions_destroy(_Inout_ uint8_t *)'),
+  initialiseAttributes: define('int posix_spawnattr_init(_Inout_ uint8_t *)'),
+  setAttributeFlags: define('int posix_spawnattr_setflags(_Inout_ uint8_t *, short)'),
+  setDefaultSignals: define('int posix_spawnattr_setsigdefault(_Inout_ uint8_t *, const uint8_t *)'),
+  setSignalMask: define('int posix_spawnattr_setsigmask(_Inout_ uint8_t *, const uint8_t *)'),
+  fillSignals: define('int sigfillset(_Inout_ uint8_t *)'),
+  emptySignals: define('int sigemptyset(_Inout_ uint8_t *)'),
   // glibc has pidfd_open(2) by name only since 2.36.
   pidfdOpen: define('long syscall(long, int, unsigned int)'),
 };
@@ -61,7 +85,7 @@ function requireBytes(buffer: Uint8Array, role: string): Uint8Array {
 /** A NUL-terminated C string. */
 function cString(text: string): Uint8Array {
   if (text.includes('\0')) {
-    throw new TypeError(`Expected a path without NUL bytes, got ${JSON.stringify(text)}`);
+    throw new TypeError(`Expected text without NUL bytes, got ${JSON.stringify(text)}`);
   }
   return Buffer.from(`${text}\0`);
 }
@@ -164,6 +188,70 @@ export function pidfdOpen(processId: number, subject: string): number {
   const fd = c.pidfdOpen(NR_PIDFD_OPEN, processId, 0);
   if (fd < 0) throw new SystemError('pidfd_open', koffi.errno(), subject);
   return fd;
+}
+
+/** An empty file in memory that is closed on exec; the label is for people who look into /proc/PID/fd. */
+export function memoryFile(label: string): number {
+  const fd = c.memfdCreate(cString(label), MFD_CLOEXEC);
+  if (fd < 0) throw new SystemError('memfd_create', koffi.errno(), label);
+  return fd;
+}
+
+/** Signals as a program expects them: all with their default action, none blocked. */
+function defaultSignals(): Uint8Array {
+  const [attributes, all, none] = [new Uint8Array(OPAQUE_LENGTH), new Uint8Array(OPAQUE_LENGTH), new Uint8Array(OPAQUE_LENGTH)];
+  c.fillSignals(all);
+  c.emptySignals(none);
+  c.initialiseAttributes(attributes);
+  c.setAttributeFlags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  c.setDefaultSignals(attributes, all);
+  c.setSignalMask(attributes, none);
+  return attributes;
+}
+
+let spawnAttributes: Uint8Array | undefined;
+
+/**
+ * Starts a program that is found by PATH, in the calling thread's namespaces, and gives its process's id. Its standard
+ * input, output and error are duplicates of the descriptors; nothing else stays open that is closed on exec.
+ *
+ * posix_spawn(3) shares this process's memory until the program begins (CLONE_VM and CLONE_VFORK): fork(2), by which Node
+ * starts programs, has all page tables copied, and each page faults at its next writing.
+ */
+export function spawn(words: readonly [string, ...string[]], environment: readonly string[], descriptors: readonly [number, number, number]): number {
+  for (const word of [...words, ...environment]) cString(word);
+  const processId = new Uint8Array(4);
+  const actions = new Uint8Array(OPAQUE_LENGTH);
+  spawnAttributes ??= defaultSignals();
+  c.initialiseActions(actions);
+  try {
+    for (const [standard, fd] of descriptors.entries()) {
+      const errno = c.addDuplicate(actions, fd, standard);
+      if (errno !== 0) throw new SystemError('posix_spawn_file_actions_adddup2', errno, words[0]);
+    }
+    const errno = c.posixSpawn(processId, cString(words[0]), actions, spawnAttributes, [...words, null], [...environment, null]);
+    if (errno !== 0) throw new SystemError('posix_spawnp', errno, words[0]);
+  } finally {
+    c.destroyActions(actions);
+  }
+  return new DataView(processId.buffer).getInt32(0, isLittleEndian);
+}
+
+/** How a child has ended (the status of wait(2)); undefined: it has not. It is forgotten once that was told. */
+export function wait(processId: number): number | undefined {
+  const status = new Uint8Array(4);
+  const ended = c.waitpid(processId, status, WNOHANG);
+  if (ended < 0) throw new SystemError('waitpid', koffi.errno(), `process ${processId}`);
+  return ended === 0 ? undefined : new DataView(status.buffer).getInt32(0, isLittleEndian);
+}
+
+/** The process is killed (SIGXFSZ) when it writes more than so many bytes into one file. */
+export function limitFileSize(processId: number, bytes: number): void {
+  // struct rlimit: the soft and the hard one.
+  const limits = new Uint8Array(16);
+  const fields = new DataView(limits.buffer);
+  for (const at of [0, 8]) fields.setBigUint64(at, BigInt(bytes), isLittleEndian);
+  if (c.prlimit(processId, RLIMIT_FSIZE, limits, null) < 0) throw new SystemError('prlimit', koffi.errno(), `process ${processId}`);
 }
 
 /** Watches a file descriptor on Node's own event loop. */

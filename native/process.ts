@@ -1,26 +1,32 @@
-/** Runs other programs: never through a shell, always with a time limit, in a network namespace when asked. */
+/**
+ * Runs other programs: never through a shell, always with a time limit, in a network namespace when asked.
+ *
+ * What a program reads and writes are files in memory: nothing is waited for but its end.
+ */
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
 
+import { SystemError, systemErrorFrom } from './errors.js';
+import * as libc from './libc.js';
 import { enter, type NetworkNamespace } from './netns.js';
+import { watchProcessEnd } from './process-end.js';
 
 const DEFAULT_MAX_OUTPUT_BYTES = 16 << 20;
 /** How much of stderr an error's message shows. */
 const SHOWN_STDERR_CHARACTERS = 2000;
+/** How often a process is looked at where the kernel does not tell of its end (before Linux 5.3). */
+const POLL_MS = 10;
 
 export interface RunOptions {
   /** Namespace that the program lives in; this process's own when left out. */
   readonly namespace?: NetworkNamespace | undefined;
-  /** Written to the program's standard input, which is then closed. */
+  /** What it reads from its standard input. */
   readonly input?: string | Uint8Array | undefined;
   /** Milliseconds until it is killed (SIGKILL) and the run fails. */
   readonly timeoutMs: number;
-  /** Most bytes kept of each of stdout and stderr; more kills the program and fails. Default 16 MiB. */
+  /** Most bytes that it may write to each of stdout and stderr; more kills the program and fails. Default 16 MiB. */
   readonly maxOutputBytes?: number | undefined;
-  /** Its whole environment; this process's own when left out. */
-  readonly env?: NodeJS.ProcessEnv | undefined;
-  /** Kills it when aborted. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RunResult {
@@ -37,7 +43,7 @@ export class CommandError extends Error {
     /** Exit code; undefined when it was never started or was killed. */
     readonly exitCode: number | undefined,
     readonly stderr: string,
-    /** What went wrong besides an exit code other than 0: "ENOENT" (no such program), "timeout", "output", "aborted", "SIGSEGV". */
+    /** What went wrong besides an exit code other than 0: "ENOENT" (no such program), "timeout", "output", "SIGSEGV". */
     readonly reason: string | undefined,
     explanation: string,
   ) {
@@ -47,64 +53,105 @@ export class CommandError extends Error {
 }
 
 /** Runs a program to its end. Resolves on exit code 0, otherwise rejects with CommandError. */
-export function run(command: string, commandArguments: readonly string[], options: RunOptions): Promise<RunResult> {
-  const words = [command, ...commandArguments];
-  const start = (): ChildProcess => spawn(command, commandArguments, {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    ...(options.env === undefined ? {} : { env: options.env }),
-  });
-  return new Promise((resolve, reject) => {
-    if (options.signal?.aborted === true) {
-      reject(new CommandError(words, undefined, '', 'aborted', 'not started, since it was aborted before'));
-      return;
-    }
-    // fork(2) copies the calling thread's namespace: a child spawned in this turn lives where the turn is.
-    const child = options.namespace === undefined ? start() : enter(options.namespace, start);
-    const limit = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
-    let killedFor: { reason: string; explanation: string } | undefined;
-    const kill = (reason: string, explanation: string): void => {
-      killedFor ??= { reason, explanation };
-      child.kill('SIGKILL');
-      // A grandchild may hold the pipes open; what it says is of no interest any more.
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-    };
-    const onTooMuch = (): void => { kill('output', `killed, since it wrote more than ${limit} bytes`); };
-    const stdout = collect(child.stdout, limit, onTooMuch);
-    const stderr = collect(child.stderr, limit, onTooMuch);
-    const timer = setTimeout(() => { kill('timeout', `killed, since it took longer than ${options.timeoutMs} ms`); }, options.timeoutMs);
-    const onAbort = (): void => { kill('aborted', 'killed, since it was aborted'); };
-    options.signal?.addEventListener('abort', onAbort, { once: true });
-    const settle = (): void => {
-      clearTimeout(timer);
-      options.signal?.removeEventListener('abort', onAbort);
-    };
+export async function run(command: string, commandArguments: readonly string[], options: RunOptions): Promise<RunResult> {
+  const { maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES, timeoutMs } = options;
+  const words = [command, ...commandArguments] as const;
+  const files: number[] = [];
+  try {
+    const [input, output, errors] = ['input', 'output', 'errors'].map((name) => {
+      const fd = libc.memoryFile(`${command} ${name}`);
+      files.push(fd);
+      return fd;
+    }) as [number, number, number];
+    fill(input, options.input ?? '');
+    const processId = start(words, [input, output, errors], options.namespace);
+    limitOutput(processId, maxOutputBytes);
+    const { status, isLate } = await end(processId, timeoutMs);
+    const [stdout, stderr] = [textOf(output, maxOutputBytes), textOf(errors, maxOutputBytes)];
+    throwUnlessWell(words, status, stderr, isLate ? `killed, since it took longer than ${timeoutMs} ms` : null, maxOutputBytes);
+    return { stdout, stderr };
+  } finally {
+    for (const fd of files) closeSync(fd);
+  }
+}
 
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      settle();
-      reject(new CommandError(words, undefined, '', error.code ?? error.message, `could not be started (${error.message})`));
-    });
-    child.on('close', (code, signal) => {
-      settle();
-      if (code === 0 && killedFor === undefined) resolve({ stdout: stdout(), stderr: stderr() });
-      else if (killedFor !== undefined) reject(new CommandError(words, undefined, stderr(), killedFor.reason, killedFor.explanation));
-      else if (signal !== null) reject(new CommandError(words, undefined, stderr(), signal, `was killed by ${signal}`));
-      else reject(new CommandError(words, code ?? undefined, stderr(), undefined, `exit code ${code ?? 'unknown'}`));
-    });
-    // A program that does not read its input, or ends before: its exit code says what matters.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(options.input ?? '');
+/** As this process got it. */
+let environment: readonly string[] | undefined;
+
+/** A new process has the calling thread's namespace: one that is started in this turn lives where the turn is. */
+function start(words: readonly [string, ...string[]], files: readonly [number, number, number], namespace: NetworkNamespace | undefined): number {
+  environment ??= Object.entries(process.env).map(([name, value = '']) => `${name}=${value}`);
+  const inherited = environment;
+  const spawn = (): number => libc.spawn(words, inherited, files);
+  try {
+    return namespace === undefined ? spawn() : enter(namespace, spawn);
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.syscall !== 'posix_spawnp') throw error;
+    throw new CommandError(words, undefined, '', error.code, `could not be started (${error.message})`);
+  }
+}
+
+/** One that has ended by now needs no limit. */
+function limitOutput(processId: number, bytes: number): void {
+  try {
+    libc.limitFileSize(processId, bytes);
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.code !== 'ESRCH') throw error;
+  }
+}
+
+function end(processId: number, timeoutMs: number): Promise<{ readonly status: number; readonly isLate: boolean }> {
+  return new Promise((resolve, reject) => {
+    let isLate = false;
+    // Nobody else waits for it: until that is done its id is no other process's.
+    const timer = setTimeout(() => {
+      isLate = true;
+      process.kill(processId, 'SIGKILL');
+    }, timeoutMs);
+    const look = (): boolean => {
+      try {
+        const status = libc.wait(processId);
+        if (status === undefined) return false;
+        resolve({ status, isLate });
+      } catch (error) {
+        reject(systemErrorFrom(error, 'waitpid', `process ${processId}`));
+      }
+      clearTimeout(timer);
+      return true;
+    };
+    try {
+      watchProcessEnd(processId, look);
+    } catch {
+      const poll = setInterval(() => {
+        if (look()) clearInterval(poll);
+      }, POLL_MS);
+    }
   });
 }
 
-/** Gathers a stream; the result gives what came so far as text. */
-function collect(stream: NodeJS.ReadableStream | null, limit: number, onTooMuch: () => void): () => string {
-  const chunks: Buffer[] = [];
+/** The status is that of wait(2): the signal that killed it, or the exit code in the second byte. */
+function throwUnlessWell(command: readonly string[], status: number, stderr: string, killed: string | null, maxOutputBytes: number): void {
+  const signal = status & 0x7f;
+  const exitCode = (status >> 8) & 0xff;
+  if (killed !== null && signal === constants.signals.SIGKILL) throw new CommandError(command, undefined, stderr, 'timeout', killed);
+  if (signal === constants.signals.SIGXFSZ) throw new CommandError(command, undefined, stderr, 'output', `killed, since it wrote more than ${maxOutputBytes} bytes`);
+  if (signal !== 0) throw new CommandError(command, undefined, stderr, nameOfSignal(signal), `was killed by ${nameOfSignal(signal)}`);
+  if (exitCode !== 0) throw new CommandError(command, exitCode, stderr, undefined, `exit code ${exitCode}`);
+}
+
+function nameOfSignal(signal: number): string {
+  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
+}
+
+/** From its beginning, where the reader begins, too. */
+function fill(fd: number, content: string | Uint8Array): void {
+  const bytes = Buffer.from(content);
+  for (let written = 0; written < bytes.byteLength;) written += writeSync(fd, bytes, written, bytes.byteLength - written, written);
+}
+
+function textOf(fd: number, mostBytes: number): string {
+  const bytes = Buffer.alloc(Math.min(fstatSync(fd).size, mostBytes));
   let length = 0;
-  stream?.on('data', (chunk: Buffer) => {
-    length += chunk.length;
-    if (length > limit) onTooMuch();
-    else chunks.push(chunk);
-  });
-  return () => Buffer.concat(chunks).toString();
+  for (let read = -1; read !== 0 && length < bytes.byteLength; length += read) read = readSync(fd, bytes, length, bytes.byteLength - length, length);
+  return bytes.toString('utf8', 0, length);
 }

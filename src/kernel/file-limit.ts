@@ -1,7 +1,7 @@
 /** How many files this process may have open: each placeholder is one. */
 import { readFileSync } from 'node:fs';
 
-/** What the controller itself needs: namespaces, netlink sockets, pipes of commands, connections of those who ask it. */
+/** What the controller itself needs: namespaces, netlink sockets, what commands read and write, connections of those who ask it. */
 const reserved = 512;
 
 /** Placeholder sockets that this process can hold. */

@@ -121,8 +121,7 @@ describe('inside a namespace', () => {
     await expect(native.run('sleep', ['600'], { timeoutMs: 300 })).rejects.toMatchObject({ reason: 'timeout' });
     await expect(native.run('cat', ['/dev/zero'], { timeoutMs, maxOutputBytes: 1000 })).rejects.toMatchObject({ reason: 'output' });
     await expect(native.run('sh', ['-c', 'kill -TERM $$'], { timeoutMs })).rejects.toMatchObject({ reason: 'SIGTERM' });
-    await expect(native.run('sleep', ['600'], { timeoutMs, signal: AbortSignal.timeout(300) })).rejects.toMatchObject({ reason: 'aborted' });
-    await expect(native.run('sh', ['-c', 'sleep 600 & exit 3'], { timeoutMs: 1000 })).rejects.toBeDefined();
+    await expect(native.run('sh', ['-c', 'sleep 5 & exit 3'], { timeoutMs })).rejects.toMatchObject({ exitCode: 3 });
   });
 
   test('a port is held, its holder is found by name, and it is free again afterwards', () => {
