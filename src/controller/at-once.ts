@@ -1,8 +1,8 @@
 /**
  * What IPVS is told at once, beside whatever sync is running, and how the next sync learns of it. Real servers that must
  * take no more connections: a task that stops listens only a moment longer, and what is sent to it then is lost; a dead
- * peer answers nothing at all. And those that may take some now, where nothing else is left to be done: of a task that
- * was awaited all else is there.
+ * peer answers nothing at all. And those that may take some now, where nothing else is left to be done but cables
+ * to other tasks: of a task that was awaited all else is there.
  *
  * INVARIANTS
  * - What was told is told of by the first sync that ends afterwards, once, and not done again by it.
@@ -22,16 +22,24 @@ export interface Told {
   readonly isOvertaken: boolean;
 }
 
+/** What was made of a plan at once. */
+export interface Telling {
+  /** There was something to tell. */
+  readonly isSomething: boolean;
+  /** The kernel holds what the plan says: a sync has nothing left to do but to tell of it. */
+  readonly isAll: boolean;
+}
+
 const nothing: Told = { changes: [], isOvertaken: false };
 
 export class AtOnce {
   /** Since the last sync began, and the plan that asked for it. */
   private told: (Told & { readonly plan: NodePlan }) | null = null;
 
-  constructor(private readonly kernel: Pick<MeshKernel, 'differInIpvsAlone' | 'ipvsDifferenceFrom' | 'applyAtOnce'>) {}
+  constructor(private readonly kernel: Pick<MeshKernel, 'notYetReached' | 'ipvsDifferenceFrom' | 'applyAtOnce'>) {}
 
-  /** `applied`: what the kernel holds but for what it was told already. Whether there was anything to tell. */
-  tell(applied: NodePlan, soon: NodePlan): boolean {
+  /** `applied`: what the kernel holds but for what it was told already. */
+  tell(applied: NodePlan, soon: NodePlan): Telling {
     const difference = this.kernel.ipvsDifferenceFrom(applied, soon);
     const { changes: already, isOvertaken } = this.toldFor(soon, () => difference);
     const before = namesOf(already);
@@ -41,10 +49,12 @@ export class AtOnce {
     const isAdded = ({ action }: Change): boolean => action === 'add';
     // A new service never is alone: there is no need to compare all else.
     const addsServices = changes.some((change) => isAdded(change) && change.subject.type === 'service');
-    const mayAdd = !addsServices && changes.some(isAdded) && this.kernel.differInIpvsAlone(applied, soon);
-    const urgent = mayAdd ? changes : changes.filter((change) => !isAdded(change));
-    this.told = { plan: soon, changes: [...already, ...(urgent.length === 0 ? [] : this.kernel.applyAtOnce(urgent))], isOvertaken };
-    return urgent.length > 0;
+    const unreached = addsServices ? null : this.kernel.notYetReached(applied, soon, !changes.some(isAdded));
+    const isReached = ({ subject }: IpvsChange): boolean => subject.type !== 'destination' || unreached?.has(subject.destination.address) === false;
+    const urgent = unreached?.size === 0 ? changes : changes.filter((change) => !isAdded(change) || (unreached !== null && isReached(change)));
+    const done = urgent.length === 0 ? [] : this.kernel.applyAtOnce(urgent);
+    this.told = { plan: soon, changes: [...already, ...done], isOvertaken };
+    return { isSomething: urgent.length > 0, isAll: unreached?.size === 0 && !isOvertaken && done.length === urgent.length };
   }
 
   /** A sync begins, for `next`; `applied`: as above, or null when that is not known. */

@@ -27,6 +27,7 @@ import { portKey } from '../plan/fwmark.js';
 import { routerAddress } from '../plan/addresses.js';
 import { peersOf } from '../plan/peers.js';
 import { Planner } from '../plan/plan.js';
+import { findById } from '../sharing.js';
 import type { Settings } from '../settings.js';
 import { Arrivals } from './arrivals.js';
 import { AtOnce, joined, leftToDo } from './at-once.js';
@@ -71,6 +72,8 @@ const kernelHintMilliseconds = 300;
 /** Our own changes come back as hints for so long. They are looked at too, somebody may have meddled meanwhile, but there is no hurry. */
 const echoMilliseconds = 1_000;
 const echoHintMilliseconds = 3_000;
+/** What the kernel holds already is told of so much later: where tasks come and go, the processor is needed for the next one. */
+const toldMilliseconds = 200;
 /** A look that gave way to a change is begun again after so long: more changes mostly follow, and what it had read is lost each time. */
 const putOffMilliseconds = 2_000;
 const kernelHint = 'kernel hint';
@@ -110,6 +113,8 @@ export class Controller {
   /** The last state that was heard of. */
   private heard: ClusterState | null = null;
   private hurrying: NodeJS.Immediate | undefined;
+  /** Why the next sync is wanted, in this turn. */
+  private readonly reasons = new Set<string>();
   private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
   /** Whether the last sync found something that somebody else had changed. */
   private hasRepaired = false;
@@ -243,13 +248,23 @@ export class Controller {
     if (!isForLater) this.priority.raise();
     else if (this.queue.isIdle) this.priority.lower();
     if (this.cluster.state !== null) this.arrivals.follow(this.cluster.state);
-    // Once for all that comes in one turn, and after the other nodes were told of it.
-    this.hurrying ??= setImmediate(() => {
-      this.hurrying = undefined;
-      this.tellIpvsAtOnce();
-    });
     this.looks.giveWay();
-    this.queue.request(reason);
+    this.reasons.add(reason);
+    // Once for all that comes in one turn, and after the other nodes were told of it.
+    this.hurrying ??= setImmediate(() => { this.hurry(); });
+  }
+
+  /** What IPVS is to know at once, and the sync for all else: what is left of it where nothing is, can wait for others. */
+  private hurry(): void {
+    const reasons = [...this.reasons];
+    this.reasons.clear();
+    this.hurrying = undefined;
+    const isAllDone = this.tellIpvsAtOnce() && this.queue.isIdle;
+    if (isAllDone) this.instruments.told();
+    for (const reason of reasons) {
+      if (isAllDone) this.queue.requestPatiently(toldMilliseconds, reason);
+      else this.queue.request(reason);
+    }
   }
 
   private onKernelChange(what: string, doubted: Doubted): void {
@@ -261,6 +276,7 @@ export class Controller {
   }
 
   private async syncSafely(reason: string, kinds: ReadonlySet<string>): Promise<void> {
+    if (this.putsOff(kinds)) return;
     const running = this.instruments.begin();
     const doubted = this.doubtedFor(kinds);
     let result: ApplyResult | null = { applied: [], failed: [] };
@@ -290,6 +306,15 @@ export class Controller {
     const kind = doubted === 'everywhere' ? 'full' : doubted.size > 0 ? 'partial' : 'incremental';
     const milliseconds = running.end(kind, broken === null && result.failed.length === 0);
     this.finish({ reason, milliseconds, result, broken }, kind);
+  }
+
+  /** A regular look holds up the event loop for a while, and a task that is about to run should not wait for it. */
+  private putsOff(kinds: ReadonlySet<string>): boolean {
+    const isRegular = kinds.size === 1 && kinds.has('resync') && this.lastApplied !== null;
+    const isBusy = this.cluster.state?.tasks.some(({ starting }) => starting === true) === true || performance.now() - this.lastChangeAt < echoMilliseconds;
+    if (!isRegular || !isBusy || !this.looks.mayWait()) return false;
+    this.queue.requestAfter(putOffMilliseconds, 'resync');
+    return true;
   }
 
   /** Where the kernel is to be looked at for what must be looked at; nowhere, where what it holds is known. */
@@ -363,19 +388,24 @@ export class Controller {
     if (own !== undefined) this.peers.follow(peersOf(state, own.id).peers, routerAddress(own.address));
   }
 
-  private tellIpvsAtOnce(): void {
+  /** Whether the kernel holds all that is known to be wanted by now. */
+  private tellIpvsAtOnce(): boolean {
     const began = performance.now();
     const { state } = this.cluster;
     const localTasks = this.cluster.tasks();
-    if (state === null || localTasks === null || this.lastApplied === null || this.lastContext === null) return;
+    if (state === null || localTasks === null || this.lastApplied === null || this.lastContext === null) return false;
     // Of nothing nothing can be taken.
-    if (this.lastApplied.ports.length === 0) return;
+    if (this.lastApplied.ports.length === 0) return false;
     const served = this.drains.apply(state, localTasks);
     const known = this.lastContext.localTasks;
     const alive = [...known.keys()].every((id) => localTasks.has(id)) ? known : new Map([...known].filter(([id]) => localTasks.has(id)));
     const soon = this.planner.plan(served, { ...this.lastContext, whyNoSets: supposingSets(this.lastContext.whyNoSets), localTasks: alive, ...this.unanswering() });
     if (opensForNobodyYet(this.lastApplied, soon)) this.priority.lower();
-    if (this.atOnce.tell(this.lastApplied, soon)) this.instruments.urgent(performance.now() - began);
+    const { isSomething, isAll } = this.atOnce.tell(this.lastApplied, soon);
+    if (isSomething) this.instruments.urgent(performance.now() - began);
+    // A task that has come since is laid its cable by a sync.
+    const hasCable = ([id, { namespace }]: readonly [string, LocalTask]): boolean => alive.get(id)?.path === namespace || findById(served.tasks, id)?.nodeId !== this.options.node.id;
+    return isAll && [...localTasks].every(hasCable);
   }
 
   private unanswering(): Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> {

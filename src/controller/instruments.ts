@@ -82,6 +82,12 @@ export class Instruments {
     this.syncDurations.urgent.observe(milliseconds / 1_000);
   }
 
+  /** All that was heard is in the kernel, before the sync that tells of it. */
+  told(): void {
+    this.programmed(this.waiting);
+    this.waiting = [];
+  }
+
   health(resyncMilliseconds: number): Health {
     return healthOf({ now: this.clocks.elapsed(), syncBeganAt: this.syncBeganAt, syncEndedAt: this.syncEndedAt, resyncMilliseconds });
   }

@@ -10,6 +10,8 @@ import { performance } from 'node:perf_hooks';
 
 /** A look that has lasted for so long gives way, in milliseconds. */
 const patienceMilliseconds = 500;
+/** So long a look that is due waits for a moment in which nothing is about to happen: a container that crashes again and again never starts for good. */
+const longestWaitMilliseconds = 10_000;
 /** After so many milliseconds without a look that came to its end, the next one does. */
 const longestPutOffMilliseconds = 30_000;
 
@@ -18,6 +20,8 @@ export class Looks {
   private timer: NodeJS.Timeout | undefined;
   /** When the first of the looks was given up that have not been made up for, by the clock; null: none was. */
   private putOffSince: number | null = null;
+  /** When the regular look was due that was made to wait; null: none was. */
+  private dueSince: number | null = null;
   private stopped = false;
 
   /** `now`: milliseconds of a clock that never goes back; injected by tests. */
@@ -33,6 +37,7 @@ export class Looks {
     const isOverdue = this.putOffSince !== null && this.now() - this.putOffSince > longestPutOffMilliseconds;
     this.current = { began: this.now(), aborting, givesWay: mayGiveWay && !isOverdue };
     try {
+      this.dueSince = null;
       const found = await work(aborting.signal);
       this.putOffSince = null;
       return found;
@@ -44,6 +49,12 @@ export class Looks {
       clearTimeout(this.timer);
       this.current = null;
     }
+  }
+
+  /** Whether a regular look may wait, while something is about to happen. */
+  mayWait(): boolean {
+    this.dueSince ??= this.now();
+    return this.now() - this.dueSince <= longestWaitMilliseconds;
   }
 
   /** There is something to program. */

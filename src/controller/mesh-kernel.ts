@@ -67,8 +67,8 @@ export interface MeshKernel {
   differenceFrom(previous: NodePlan, next: NodePlan): readonly Change[];
   /** Of `differenceFrom`, what concerns IPVS. */
   ipvsDifferenceFrom(previous: NodePlan, next: NodePlan): readonly IpvsChange[];
-  /** Whether `differenceFrom` is about IPVS alone, or empty. */
-  differInIpvsAlone(previous: NodePlan, next: NodePlan): boolean;
+  /** Of `differenceFrom`, the addresses of tasks whose cables are all of it besides IPVS; null: there is more. `atAGlance`: or that is not quickly told. */
+  notYetReached(previous: NodePlan, next: NodePlan, atAGlance?: boolean): ReadonlySet<string> | null;
   /** Applies as much as can be applied; never rejects for a single change. */
   apply(plan: NodePlan, changes: readonly Change[]): Promise<ApplyResult>;
   /** IPVS alone, at once, also while a difference is looked for or applied. Gives those that were done. */

@@ -14,6 +14,9 @@ export class SyncQueue {
   private readonly queue = new PQueue({ concurrency: 1 });
   private readonly timers = new Map<string, { readonly timer: NodeJS.Timeout; readonly at: number }>();
   private waiting: Map<string, Set<string>> | null = null;
+  /** Reasons that any sync will do for. */
+  private readonly patient = new Set<string>();
+  private patience: NodeJS.Timeout | undefined;
   private closed = false;
 
   /** `sync` gets the reasons for which it runs, joined, and their kinds; it must not reject. */
@@ -21,10 +24,10 @@ export class SyncQueue {
 
   /** Number of reasons that wait for a sync; the running one's are not among them. */
   get depth(): number {
-    return this.waiting?.size ?? 0;
+    return (this.waiting?.size ?? 0) + this.patient.size;
   }
 
-  /** No sync runs or waits. */
+  /** No sync runs or waits, but for what is patient. */
   get isIdle(): boolean {
     return this.waiting === null && this.queue.pending === 0;
   }
@@ -43,8 +46,26 @@ export class SyncQueue {
       const { waiting } = this;
       if (waiting === null) return;
       this.waiting = null;
+      for (const patient of this.takePatient()) waiting.set(patient, (waiting.get(patient) ?? new Set()).add(patient));
       await this.sync([...waiting.keys()].join(', '), new Set([...waiting.values()].flatMap((kinds) => [...kinds])));
     });
+  }
+
+  /** Look again within that time, or with the next sync that begins for something else. */
+  requestPatiently(milliseconds: number, reason: string): void {
+    if (this.closed) return;
+    this.patient.add(reason);
+    this.patience ??= setTimeout(() => {
+      for (const patient of this.takePatient()) this.request(patient);
+    }, milliseconds);
+  }
+
+  private takePatient(): readonly string[] {
+    const reasons = [...this.patient];
+    this.patient.clear();
+    clearTimeout(this.patience);
+    this.patience = undefined;
+    return reasons;
   }
 
   /** Look again later. A later wish of the same kind (by default: for the same reason) replaces the earlier one. */
@@ -74,6 +95,7 @@ export class SyncQueue {
     this.closed = true;
     for (const { timer } of this.timers.values()) clearTimeout(timer);
     this.timers.clear();
+    this.takePatient();
     this.queue.clear();
     this.waiting = null;
     await this.queue.onIdle();

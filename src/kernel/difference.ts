@@ -12,6 +12,7 @@ import type { PlacePair } from './reconciler.js';
 import { reconcilers, type KernelChange } from './reconcilers.js';
 import { haveSameLinks, withoutShared, type PlanParts } from './shared-parts.js';
 import { emptyState, stateOfPlan, type PlaceState } from './state.js';
+import { cablesTo, deviceKey } from './vanished.js';
 
 /** What must change for the states to become the plan's. A place that is observed but not planned should hold nothing of ours. */
 export function differenceOf(places: readonly PlacePlan[], states: readonly PlaceState[]): KernelChange[] {
@@ -43,15 +44,27 @@ export function ipvsDifferenceOfPlans(previous: NodePlan, next: NodePlan): IpvsC
   return ipvsReconciler.diff(parts.next.map((desired) => ({ desired, observed: before.get(desired.place) ?? emptyState(desired.place) })));
 }
 
-/** Whether two plans differ in IPVS at most. Where all else is equal, no list of differences is made. */
-export function differInIpvsAlone(previous: NodePlan, next: NodePlan): boolean {
+/**
+ * What two plans differ by besides IPVS, as far as it can keep connections from some address: the addresses of tasks whose
+ * cables are all of it; null: it may be any. Where all else is equal, no list of differences is made; `atAGlance`: it is not
+ * made at all.
+ */
+export function notYetReached(previous: NodePlan, next: NodePlan, atAGlance = false): ReadonlySet<string> | null {
   const { removed, added } = changesBetween(previous.places, next.places);
   const before = new Map(removed.map((plan) => [plan.place, plan]));
   const isObvious = removed.length === added.length && added.every((plan) => {
     const other = before.get(plan.place);
     return other !== undefined && isDeepStrictEqual(withoutIpvs(plan), withoutIpvs(other));
   });
-  return isObvious || differenceOfPlans(previous, next).every(({ kind }) => kind === 'ipvs');
+  if (isObvious) return new Set();
+  if (atAGlance) return null;
+  const others = differenceOfPlans(previous, next).filter(({ kind }) => kind !== 'ipvs');
+  const tasks = new Set(others.map(({ place }) => place).filter((place) => place.startsWith('task:')));
+  const plans = [...previous.places, ...next.places];
+  const cables = cablesTo(plans, tasks);
+  const isOfCable = ({ place, device }: KernelChange): boolean => tasks.has(place) || (device !== null && cables.has(deviceKey(place, device)));
+  if (!others.every(isOfCable)) return null;
+  return new Set(plans.filter(({ place }) => tasks.has(place)).flatMap(({ addresses }) => addresses.map(({ address }) => address.replace(/\/.*/, ''))));
 }
 
 function withoutIpvs(plan: PlacePlan): PlacePlan {

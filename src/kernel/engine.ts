@@ -16,7 +16,7 @@ import type { Place, Placeholder } from '../plan/objects.js';
 import { placePlan } from '../plan/place.js';
 import { kinds, type Change, type Kind } from './change.js';
 import { connectionCounts, type ConnectionCount } from './connections.js';
-import { differenceOf, differenceOfPlans, differInIpvsAlone, ipvsDifferenceOfPlans } from './difference.js';
+import { differenceOf, differenceOfPlans, ipvsDifferenceOfPlans, notYetReached } from './difference.js';
 import { isDoubted, type Doubted, type Glance } from './glance.js';
 import { Machine, type Location, type MachineOptions } from './machine.js';
 import { applyIpvs, type IpvsChange } from './ipvs.js';
@@ -53,6 +53,8 @@ export class Engine {
   /** Namespaces of the tasks that plans had: what they were then. */
   private readonly taskNamespaces = new Map<Place, { readonly location: Location; readonly inode: number }>();
   private looksForStrays = true;
+  /** Keys of what IPVS was told at once since the last changes were begun to be applied. */
+  private readonly overtaken = new Set<string>();
   private readonly setSupport = new SetSupport();
   private readonly portHolders = new PortHolders();
 
@@ -123,9 +125,9 @@ export class Engine {
     return ipvsDifferenceOfPlans(previous, next);
   }
 
-  /** Whether `differenceFrom` is about IPVS alone, or empty. */
-  differInIpvsAlone(previous: NodePlan, next: NodePlan): boolean {
-    return differInIpvsAlone(previous, next);
+  /** Of `differenceFrom`, the addresses of tasks whose cables are all of it besides IPVS; null: there is more. */
+  notYetReached(previous: NodePlan, next: NodePlan, atAGlance = false): ReadonlySet<string> | null {
+    return notYetReached(previous, next, atAGlance);
   }
 
   /** Applies as much as can be applied; changes are those of `difference` (or some of them) for the same plan. */
@@ -136,6 +138,7 @@ export class Engine {
       const todo = readable as readonly KernelChange[];
       const closed = closedMarks(plan);
       const [down, up] = split(todo, (change) => goesDown(change, closed));
+      this.overtaken.clear();
       for (const stage of stages) refusals = refusals.concat(await this.applyStage(stage, up, false));
       for (const stage of [...stages].reverse()) refusals = refusals.concat(await this.applyStage(stage, down, true));
       this.watcher.renew();
@@ -152,7 +155,9 @@ export class Engine {
     if (sandbox === undefined) return [];
     try {
       const refused = new Set<Change>(applyIpvs(sandbox, changes).map(({ change }) => change));
-      return changes.filter((change) => !refused.has(change));
+      const done = changes.filter((change) => !refused.has(change));
+      for (const { key } of done) this.overtaken.add(key);
+      return done;
     } catch {
       return [];
     }
@@ -205,15 +210,19 @@ export class Engine {
     for (const kind of kinds) {
       const doubted = glance === undefined ? places : places.filter(({ place }) => isDoubted(glance.doubted, place, kind));
       if (doubted.length === 0) continue;
-      const found = await reconcilers[kind].observe(this.machine, doubted, (place, error) => onError(kind, place, error), signal);
       await nextTurn(signal);
+      const found = await reconcilers[kind].observe(this.machine, doubted, (place, error) => onError(kind, place, error), signal);
       for (const { place } of doubted) states.set(place, { ...(states.get(place) ?? emptyState(place)), [kind]: found.get(place) ?? emptyState(place)[kind] });
     }
+    await nextTurn(signal);
     return [...states.values()];
   }
 
+  /** Other work has its turn before it: IPVS may be told something later than these changes at once, and that stays. */
   private async applyStage(stage: Stage, changes: readonly KernelChange[], teardown: boolean): Promise<Refusal[]> {
-    const own = changes.filter((change) => belongsTo(stage, change));
+    if (!changes.some((change) => belongsTo(stage, change))) return [];
+    await nextTurn();
+    const own = changes.filter((change) => belongsTo(stage, change) && !(change.kind === 'ipvs' && this.overtaken.has(change.key)));
     return own.length === 0 ? [] : await applyKind(this.machine, stage.kind, own, teardown);
   }
 

@@ -1,4 +1,6 @@
 /** The three verbs that each kind of kernel object has, and what is common to their making. */
+import { performance } from 'node:perf_hooks';
+import { nextTurn } from '../next-turn.js';
 import type { PlacePlan } from '../plan/node-plan.js';
 import type { Place } from '../plan/objects.js';
 import type { Action, Change, Kind } from './change.js';
@@ -49,22 +51,32 @@ export interface Reconciler<K extends Kind, C extends Change = Change> {
   apply(machine: Machine, changes: readonly C[], options: { readonly teardown: boolean }): Promise<Refusal[]>;
 }
 
+/** After so many milliseconds of reading other work has its turn: what a task's start calls for does not wait for a look at fifty others. */
+const longestTurn = 10;
+
 /** Observes place by place, what needs no other place to be understood. */
 export function observing<T>(read: (open: OpenPlace, plan: PlacePlan, machine: Machine, signal?: AbortSignal) => T | Promise<T>) {
   return async (machine: Machine, places: readonly PlacePlan[], onError: (place: Place, error: Error) => void, signal?: AbortSignal): Promise<Map<Place, T>> => {
     const states = new Map<Place, T>();
-    await Promise.all(
-      places.map(async (plan) => {
-        const open = machine.open(plan.place);
-        if (open === undefined) return;
-        try {
-          states.set(plan.place, await read(open, plan, machine, signal));
-        } catch (error) {
-          signal?.throwIfAborted();
-          onError(plan.place, asError(error));
-        }
-      }),
-    );
+    const observe = async (plan: PlacePlan): Promise<void> => {
+      const open = machine.open(plan.place);
+      if (open === undefined) return;
+      try {
+        states.set(plan.place, await read(open, plan, machine, signal));
+      } catch (error) {
+        if (signal?.aborted !== true) onError(plan.place, asError(error));
+      }
+    };
+    const reading: Promise<void>[] = [];
+    let began = performance.now();
+    for (const plan of places) {
+      reading.push(observe(plan));
+      if (performance.now() - began < longestTurn) continue;
+      await nextTurn(signal);
+      began = performance.now();
+    }
+    await Promise.all(reading);
+    signal?.throwIfAborted();
     return states;
   };
 }

@@ -78,7 +78,8 @@ export class LocalContainers {
   async prepare(containerId: string, signal: AbortSignal): Promise<void> {
     const container = await this.look(containerId, signal);
     const taskId = hasHealthCheck(container) ? null : taskOf(container);
-    if (taskId !== null && !this.died.has(containerId)) this.prepared.set(containerId, taskId);
+    // One that has started meanwhile was looked at for that.
+    if (taskId !== null && !this.died.has(containerId) && !this.living.has(containerId)) this.prepared.set(containerId, taskId);
   }
 
   private async inspect(containerId: string, signal: AbortSignal): Promise<LocalTask | null> {

@@ -44,7 +44,6 @@ class LocalTasksFollower {
   private readonly alarm = new Alarm();
   private readonly backoff = new Backoff({ firstMilliseconds: 250, limitMilliseconds: 3_000 });
   private readonly started = new Set<string>();
-  private readonly created = new Set<string>();
   /** Task ids of containers that were told to run and not looked at since. */
   private readonly heard = new Map<string, string>();
   private readonly processes: ProcessWatches | null;
@@ -78,7 +77,7 @@ class LocalTasksFollower {
         filters: { type: ['container'], ...taskFilter },
         logger: this.logger,
         listener: {
-          onEvent: (event) => this.onEvent(event),
+          onEvent: (event) => this.onEvent(event, signal),
           onGap: (reason) => this.wantList(reason),
           onBroken: (error) => {
             this.logger.debug('Docker’s event stream of containers broke; it is connected again', { error });
@@ -90,15 +89,13 @@ class LocalTasksFollower {
     );
   }
 
-  private onEvent({ action, id }: DockerEvent): void {
+  private onEvent({ action, id }: DockerEvent, signal: AbortSignal): void {
     if (id === '') return;
     if (action === 'die' || action === 'destroy') {
       this.started.delete(id);
-      this.created.delete(id);
       this.onDeath(id, `container ${action}`);
     } else if (action === 'create') {
-      this.created.add(id);
-      this.alarm.ring();
+      void this.prepare(id, signal);
     } else if (action === 'start') {
       this.containers.revive(id);
       this.hear(id);
@@ -150,14 +147,13 @@ class LocalTasksFollower {
       this.started.clear();
       try {
         if (reason !== null) await this.containers.relist(signal);
-        else for (const id of started) await this.containers.add(id, signal);
+        else await Promise.all(started.map((id) => this.containers.add(id, signal)));
         signal.throwIfAborted();
         this.backoff.reset();
         this.tell(reason ?? 'container start');
         this.settle(this.heard.keys());
-        await this.prepare(signal);
         await this.alarm.wait(this.resyncMilliseconds, signal);
-        if (this.relist === null && this.started.size === 0 && this.created.size === 0) this.relist = 'resync';
+        if (this.relist === null && this.started.size === 0) this.relist = 'resync';
       } catch (error) {
         if (signal.aborted) return;
         this.relist = 'Docker answers again';
@@ -167,12 +163,12 @@ class LocalTasksFollower {
     }
   }
 
-  /** Those that run already go first. */
-  private async prepare(signal: AbortSignal): Promise<void> {
-    for (const id of this.created) {
-      if (this.started.size > 0 || this.relist !== null) return;
-      this.created.delete(id);
+  /** Nobody waits for it: once Docker has begun to start a container, it says nothing of it until that is done. */
+  private async prepare(id: string, signal: AbortSignal): Promise<void> {
+    try {
       await this.containers.prepare(id, signal);
+    } catch (error) {
+      if (!signal.aborted) this.logger.debug('A container that was created can’t be looked at; it is when it has started', { container: id, error });
     }
   }
 

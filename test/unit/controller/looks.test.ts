@@ -89,6 +89,17 @@ it('changes without an end do not hide what somebody did to the kernel: after ha
   expect(await givenUp()).toBeNull();
 });
 
+it('a regular look waits for a quiet moment, yet a container that crashes for ever keeps nobody’s meddling hidden: after ten seconds it is made', async () => {
+  const { looks, pass } = bed();
+  expect(looks.mayWait()).toBe(true);
+  pass(10_000);
+  expect(looks.mayWait()).toBe(true);
+  pass(1);
+  expect(looks.mayWait()).toBe(false);
+  await looks.look(() => Promise.resolve('all'), true);
+  expect(looks.mayWait()).toBe(true);
+});
+
 it('a controller that is told to stop does not wait for a look', async () => {
   const { looks } = bed();
   const found = looks.look(slowLook().work, false);

@@ -55,6 +55,26 @@ describe('SyncQueue', () => {
     await queue.close();
   });
 
+  it('serves who is patient with the next sync for something else, and by itself where there is none', async () => {
+    const { reasons, sync, finish } = manualSync();
+    const queue = new SyncQueue(sync);
+    queue.requestPatiently(60_000, 'echo');
+    queue.requestPatiently(60_000, 'another');
+    expect([queue.depth, queue.isIdle]).toEqual([2, true]);
+    queue.request('event');
+    await settle();
+    expect(reasons).toEqual(['event, echo, another']);
+    await finish();
+    queue.requestPatiently(1, 'late echo');
+    while (reasons.length < 2) await settle();
+    expect(reasons.at(-1)).toBe('late echo');
+    await finish();
+    queue.requestPatiently(1, 'never');
+    await queue.close();
+    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    expect(reasons).toHaveLength(2);
+  });
+
   it('keeps only the latest wish for a later look', () => {
     jest.useFakeTimers();
     try {
