@@ -210,6 +210,18 @@ describe('a node is programmed as planned', () => {
     await sync();
   });
 
+  test('a task that ends while its cable is being laid gets no weight: what IPVS was told at once stays, and no look finds anything to mend', async () => {
+    const state = smallCluster();
+    const fewer = bed.plan({ ...state, tasks: state.tasks.slice(1) });
+    const ending = bed.plan({ ...state, tasks: state.tasks.map((one, index) => (index === 0 ? { ...one, weight: 0 } : one)) });
+    await sync(fewer);
+    const applying = engine.apply(plan, engine.differenceFrom(fewer, plan));
+    expect(engine.applyAtOnce(engine.ipvsDifferenceFrom(fewer, ending)).length > 0).toBe(hasIpvs);
+    await applying;
+    await nothingLeft(ending);
+    await sync();
+  });
+
   test('a task that is not planned any more keeps nothing of ours, and its own things', async () => {
     const state = smallCluster();
     const fewer = bed.plan({ ...state, tasks: state.tasks.slice(1) });

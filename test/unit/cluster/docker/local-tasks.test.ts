@@ -76,6 +76,16 @@ test.each([['no health check', undefined], ['its image’s turned off', ['NONE']
   await recorder.until('heard: task2 running');
 });
 
+test('a container that Docker is busy starting, and says nothing of, keeps nobody from hearing of another one’s start', async () => {
+  dockerd.inspectionGate = new Promise(() => undefined);
+  await created();
+  dockerd.inspectionGate = Promise.resolve();
+  const three = 'c'.repeat(64);
+  dockerd.containers.set(three, { taskId: 'task3', pid: 4713 });
+  dockerd.event('container', 'start', three);
+  await recorder.until('task3=/proc/4713/ns/net');
+});
+
 test('a task with a health check is not heard to run: it is healthy when Docker says so', async () => {
   await created(['CMD', 'true']);
   dockerd.containers.set(two, { taskId: 'task2', pid: 4712 });
