@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { lab, shell } from '../support/lab.js';
+import { eventually, lab, shell } from '../support/lab.js';
 import { meshSandbox, nodeAddress, removeMesh, served, startMesh, stopMesh } from '../support/mesh.js';
 import { createService, removeServices, servicesWithin, taskPid } from '../support/swarm.js';
 import { ask, servers } from '../support/traffic.js';
@@ -13,11 +13,20 @@ async function everything(pid: string): Promise<string> {
        nsenter -n -t ${pid} iptables-save
        nsenter -n -t ${pid} bash -c "$(declare -f dump); dump"
        nsenter -n -t ${pid} sysctl -a -r 'rp_filter$|disable_ipv6$' 2>/dev/null; } |
-     sed -E -e '/^#/d' -e 's/\\[[0-9]+:[0-9]+\\]//' -e 's/valid_lft.*//' -e 's/ tentative//' -e 's/(timer|gc_timer|hello_timer|tcn_timer|topology_change_timer) +[0-9.]+//g'`,
+     sed -E -e '/^#/d' -e 's/\\[[0-9]+:[0-9]+\\]//' -e 's/valid_lft.*//' -e 's/(timer|gc_timer|hello_timer|tcn_timer|topology_change_timer) +[0-9.]+//g'`,
   );
 }
 
-beforeAll(() => createService('web', ['--publish', '8080:80'], 2), servicesWithin);
+/** Until then the kernel adds a route for each address of Docker's new devices. */
+async function addressesAreProbed(): Promise<void> {
+  const probing = await shell('h1', 'ip -o addr show tentative');
+  if (probing !== '') throw new Error(`the kernel still probes ${probing}`);
+}
+
+beforeAll(async () => {
+  await createService('web', ['--publish', '8080:80'], 2);
+  await eventually(addressesAreProbed);
+}, servicesWithin);
 afterAll(() => removeServices('web'), 60_000);
 
 it('leaves the host and the tasks as they were before the first run, and dockerd answers again', async () => {
