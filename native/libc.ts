@@ -82,11 +82,14 @@ function requireBytes(buffer: Uint8Array, role: string): Uint8Array {
   return buffer;
 }
 
+/** C would take it to end there. */
+function refuseNul(text: string): void {
+  if (text.includes('\0')) throw new TypeError(`Expected text without NUL bytes, got ${JSON.stringify(text)}`);
+}
+
 /** A NUL-terminated C string. */
 function cString(text: string): Uint8Array {
-  if (text.includes('\0')) {
-    throw new TypeError(`Expected text without NUL bytes, got ${JSON.stringify(text)}`);
-  }
+  refuseNul(text);
   return Buffer.from(`${text}\0`);
 }
 
@@ -219,7 +222,7 @@ let spawnAttributes: Uint8Array | undefined;
  * starts programs, has all page tables copied, and each page faults at its next writing.
  */
 export function spawn(words: readonly [string, ...string[]], environment: readonly string[], descriptors: readonly [number, number, number]): number {
-  for (const word of [...words, ...environment]) cString(word);
+  for (const word of [...words, ...environment]) refuseNul(word);
   const processId = new Uint8Array(4);
   const actions = new Uint8Array(OPAQUE_LENGTH);
   spawnAttributes ??= defaultSignals();

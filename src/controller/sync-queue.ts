@@ -45,8 +45,8 @@ export class SyncQueue {
       await nextTurn();
       const { waiting } = this;
       if (waiting === null) return;
+      this.requestPatient();
       this.waiting = null;
-      for (const patient of this.takePatient()) waiting.set(patient, (waiting.get(patient) ?? new Set()).add(patient));
       await this.sync([...waiting.keys()].join(', '), new Set([...waiting.values()].flatMap((kinds) => [...kinds])));
     });
   }
@@ -55,17 +55,18 @@ export class SyncQueue {
   requestPatiently(milliseconds: number, reason: string): void {
     if (this.closed) return;
     this.patient.add(reason);
-    this.patience ??= setTimeout(() => {
-      for (const patient of this.takePatient()) this.request(patient);
-    }, milliseconds);
+    this.patience ??= setTimeout(() => { this.requestPatient(); }, milliseconds);
   }
 
-  private takePatient(): readonly string[] {
-    const reasons = [...this.patient];
+  private requestPatient(): void {
+    for (const reason of this.patient) this.request(reason);
+    this.forgetPatient();
+  }
+
+  private forgetPatient(): void {
     this.patient.clear();
     clearTimeout(this.patience);
     this.patience = undefined;
-    return reasons;
   }
 
   /** Look again later. A later wish of the same kind (by default: for the same reason) replaces the earlier one. */
@@ -95,7 +96,7 @@ export class SyncQueue {
     this.closed = true;
     for (const { timer } of this.timers.values()) clearTimeout(timer);
     this.timers.clear();
-    this.takePatient();
+    this.forgetPatient();
     this.queue.clear();
     this.waiting = null;
     await this.queue.onIdle();

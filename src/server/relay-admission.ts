@@ -7,7 +7,7 @@ import { identityOf, type RelayIdentity } from '../cluster/relay/certificates.js
 /** Connections that have not yet shown a certificate. */
 const mostHandshakes = 64;
 export const mostHandshakesOfAddress = 8;
-/** A follower has one stream, a line for its news, and a list beside them for a moment; twice while it starts again. */
+/** A follower has a stream of the state, one of its news, and a list beside them for a moment; twice while it starts again. */
 export const mostOfNode = 6;
 const mostInAll = 2_000;
 
