@@ -72,11 +72,17 @@ const kernelHintMilliseconds = 300;
 /** Our own changes come back as hints for so long. They are looked at too, somebody may have meddled meanwhile, but there is no hurry. */
 const echoMilliseconds = 1_000;
 const echoHintMilliseconds = 3_000;
-/** What the kernel holds already is told of so much later: where tasks come and go, the processor is needed for the next one. */
-const toldMilliseconds = 200;
+/** What the kernel holds already is told of so much later: the processor is needed for the connections that come now, and for the next task. */
+const toldMilliseconds = 1_000;
 /** A look that gave way to a change is begun again after so long: more changes mostly follow, and what it had read is lost each time. */
 const putOffMilliseconds = 2_000;
 const kernelHint = 'kernel hint';
+const echo = 'hint at our own change';
+const resync = 'resync';
+/** Looks that are in no hurry: nobody is known to have changed anything. */
+const regularLooks: ReadonlySet<string> = new Set([resync, echo]);
+/** The kind of what concerns services none of whose tasks runs yet. */
+const forNobodyYet = 'for nobody yet';
 /** Events that `status` shows. */
 const latestEvents = 10;
 /**
@@ -84,7 +90,7 @@ const latestEvents = 10;
  * the last plan left there is known, and only what the new plan changes is applied: in the middle of a rolling update a
  * whole look comes too late.
  */
-const reasonsToLookEverywhere: ReadonlySet<string> = new Set(['resync', 'retry']);
+const reasonsToLookEverywhere: ReadonlySet<string> = new Set([resync, 'retry']);
 
 export class Controller {
   private readonly queue = new SyncQueue((reason, kinds) => this.syncSafely(reason, kinds).finally(() => { this.priority.raise(); }));
@@ -113,13 +119,15 @@ export class Controller {
   /** The last state that was heard of. */
   private heard: ClusterState | null = null;
   private hurrying: NodeJS.Immediate | undefined;
-  /** Why the next sync is wanted, in this turn. */
-  private readonly reasons = new Set<string>();
+  /** Why the next sync is wanted, in this turn, and of which kind each reason is. */
+  private readonly reasons = new Map<string, string>();
   private silent: Pick<PlanContext, 'deadPeers' | 'unreachedTasks'> = { deadPeers: new Set(), unreachedTasks: new Set() };
   /** Whether the last sync found something that somebody else had changed. */
   private hasRepaired = false;
   /** When we last changed the kernel, by performance.now(). Infinity: that is under way. */
   private lastChangeAt = -Infinity;
+  /** When IPVS was last told something at once, by performance.now(). */
+  private lastToldAt = -Infinity;
 
   constructor(private readonly options: ControllerOptions) {
     const { kernel, settings, events, logger } = options;
@@ -249,7 +257,7 @@ export class Controller {
     else if (this.queue.isIdle) this.priority.lower();
     if (this.cluster.state !== null) this.arrivals.follow(this.cluster.state);
     this.looks.giveWay();
-    this.reasons.add(reason);
+    this.reasons.set(reason, isForLater && this.reasons.get(reason) !== reason ? forNobodyYet : reason);
     // Once for all that comes in one turn, and after the other nodes were told of it.
     this.hurrying ??= setImmediate(() => { this.hurry(); });
   }
@@ -261,9 +269,9 @@ export class Controller {
     this.hurrying = undefined;
     const isAllDone = this.tellIpvsAtOnce() && this.queue.isIdle;
     if (isAllDone) this.instruments.told();
-    for (const reason of reasons) {
+    for (const [reason, kind] of reasons) {
       if (isAllDone) this.queue.requestPatiently(toldMilliseconds, reason);
-      else this.queue.request(reason);
+      else this.queue.request(reason, kind);
     }
   }
 
@@ -271,12 +279,13 @@ export class Controller {
     this.doubts.add(doubted);
     // A failing sync leaves traces that would call for the next one at once: its backoff decides instead.
     if (this.syncs.isFailing) return;
-    const isEcho = performance.now() - this.lastChangeAt < echoMilliseconds;
-    this.queue.requestWithin(isEcho ? Math.max(echoHintMilliseconds, this.pace.least()) : kernelHintMilliseconds, what, kernelHint);
+    if (performance.now() - this.lastChangeAt < echoMilliseconds) this.queue.requestWithin(Math.max(echoHintMilliseconds, this.pace.least()), what, echo);
+    else this.queue.requestWithin(kernelHintMilliseconds, what, kernelHint);
   }
 
   private async syncSafely(reason: string, kinds: ReadonlySet<string>): Promise<void> {
     if (this.putsOff(kinds)) return;
+    if ([...kinds].every((kind) => kind === forNobodyYet)) this.priority.lower();
     const running = this.instruments.begin();
     const doubted = this.doubtedFor(kinds);
     let result: ApplyResult | null = { applied: [], failed: [] };
@@ -308,21 +317,22 @@ export class Controller {
     this.finish({ reason, milliseconds, result, broken }, kind);
   }
 
-  /** A regular look holds up the event loop for a while, and a task that is about to run should not wait for it. */
+  /** A regular look holds up the event loop for a while, and takes the processor: neither a task that is about to run nor the first connections to it should wait for that. */
   private putsOff(kinds: ReadonlySet<string>): boolean {
-    const isRegular = kinds.size === 1 && kinds.has('resync') && this.lastApplied !== null;
-    const isBusy = this.cluster.state?.tasks.some(({ starting }) => starting === true) === true || performance.now() - this.lastChangeAt < echoMilliseconds;
+    const isRegular = [...kinds].every((kind) => regularLooks.has(kind)) && this.lastApplied !== null;
+    const isBusy = this.cluster.state?.tasks.some(({ starting }) => starting === true) === true || performance.now() - Math.max(this.lastChangeAt, this.lastToldAt) < echoMilliseconds;
     if (!isRegular || !isBusy || !this.looks.mayWait()) return false;
-    this.queue.requestAfter(putOffMilliseconds, 'resync');
+    for (const kind of kinds) this.queue.requestAfter(putOffMilliseconds, kind);
     return true;
   }
 
   /** Where the kernel is to be looked at for what must be looked at; nowhere, where what it holds is known. */
   private doubtedFor(kinds: ReadonlySet<string>): Doubted {
     if (this.lastApplied === null || [...kinds].some((kind) => reasonsToLookEverywhere.has(kind))) this.doubts.add('everywhere');
-    else if (!kinds.has(kernelHint)) return new Map();
+    else if (!kinds.has(kernelHint) && !kinds.has(echo)) return new Map();
     // This look serves what was hinted at before it.
     this.queue.cancel(kernelHint);
+    this.queue.cancel(echo);
     return this.doubts.take();
   }
 
@@ -402,7 +412,10 @@ export class Controller {
     const soon = this.planner.plan(served, { ...this.lastContext, whyNoSets: supposingSets(this.lastContext.whyNoSets), localTasks: alive, ...this.unanswering() });
     if (opensForNobodyYet(this.lastApplied, soon)) this.priority.lower();
     const { isSomething, isAll } = this.atOnce.tell(this.lastApplied, soon);
-    if (isSomething) this.instruments.urgent(performance.now() - began);
+    if (isSomething) {
+      this.lastToldAt = performance.now();
+      this.instruments.urgent(this.lastToldAt - began);
+    }
     // A task that has come since is laid its cable by a sync.
     const hasCable = ([id, { namespace }]: readonly [string, LocalTask]): boolean => alive.get(id)?.path === namespace || findById(served.tasks, id)?.nodeId !== this.options.node.id;
     return isAll && [...localTasks].every(hasCable);
@@ -423,8 +436,8 @@ export class Controller {
     else this.queue.requestAfter(waitMilliseconds, 'retry');
     this.drains.watch();
     // Syncs without a whole look bring the next one nearer where they change something, and put none off.
-    if (kind === 'full') this.queue.requestAfter(this.pace.pause(), 'resync');
-    else this.queue.requestWithin(this.hasRepaired ? this.pace.afterMeddling() : this.pace.pause(), 'resync');
+    if (kind === 'full') this.queue.requestAfter(this.pace.pause(), resync);
+    else this.queue.requestWithin(this.hasRepaired ? this.pace.afterMeddling() : this.pace.pause(), resync);
   }
 }
 

@@ -19,12 +19,14 @@ export interface Priority {
 
 export const steadyPriority: Priority = { raise: () => undefined, lower: () => undefined };
 
-/** Whether nothing has changed in a state but that there are services more, of which no task runs yet. */
+/** Whether all that has changed in a state is of services none of whose tasks runs yet: that they are there, and which of their tasks are about to begin. */
 export function beginsForNobodyYet(heard: ClusterState, state: ClusterState): boolean {
-  const { removed, added } = changesBetween(heard.services, state.services);
-  const begun = new Set(added.map(({ id }) => id));
+  const services = changesBetween(heard.services, state.services);
   const tasks = changesBetween(heard.tasks, state.tasks);
-  return added.length > 0 && removed.length === 0 && isSameList(heard.nodes, state.nodes) && [...tasks.removed, ...tasks.added].every(({ weight, serviceId }) => weight === 0 && begun.has(serviceId));
+  const changed = [...tasks.removed, ...tasks.added];
+  if (services.removed.length > 0 || !isSameList(heard.nodes, state.nodes) || changed.some(({ weight }) => weight > 0)) return false;
+  const concerned = new Set([...services.added.map(({ id }) => id), ...changed.map(({ serviceId }) => serviceId)]);
+  return concerned.size > 0 && !state.tasks.some(({ weight, serviceId }) => weight > 0 && concerned.has(serviceId));
 }
 
 /** Whether all that a plan does on top of another is to open ports that nobody serves yet: no real server comes or goes, no port closes, no task gets its cable. */

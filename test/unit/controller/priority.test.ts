@@ -26,6 +26,26 @@ describe('the controller steps behind the node’s other programs', () => {
   });
 });
 
+describe('the controller stays behind them while the first tasks of a service are on their way', () => {
+  const assigned: Task = { ...task('shop', 4, { nodeId: 'node2' }), weight: 0, starting: true };
+  const published = { ...known, services: [web, shop] };
+
+  it.each<[string, readonly Task[], readonly Task[]]>([
+    ['a task is assigned', [running], [running, assigned]],
+    ['a task that failed before it ran is replaced', [running, assigned], [running, { ...assigned, id: 'again' }]],
+  ])('%s', (_of, before, tasks) => {
+    expect(beginsForNobodyYet({ ...published, tasks: before }, { ...published, tasks })).toBe(true);
+  });
+
+  it.each<[string, readonly Task[], readonly Task[]]>([
+    ['but not once one runs', [running, assigned], [running, { ...assigned, weight: 1 }]],
+    ['nor beside one that runs', [running, task('shop', 2)], [running, task('shop', 2), assigned]],
+    ['nor when its last one ends', [running, task('shop', 2)], [running]],
+  ])('%s', (_of, before, tasks) => {
+    expect(beginsForNobodyYet({ ...published, tasks: before }, { ...published, tasks })).toBe(false);
+  });
+});
+
 describe('the controller keeps its place before the node’s other programs', () => {
   it.each<[string, readonly Service[], readonly Task[]]>([
     ['nothing at all', [web], [running]],
