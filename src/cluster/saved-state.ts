@@ -24,6 +24,8 @@ const savedSchema = z.strictObject({ version: z.literal(version), savedAt: z.iso
 /** A state of 50,000 tasks takes tenths of a second to be written down: a cluster that changes all the time is not kept all the time. */
 const pausePerMillisecond = 20;
 const longestPause = 60_000;
+/** A change mostly has others in its wake, and the processor has better to do while it is served. */
+const settleMilliseconds = 1_000;
 const itemsPerPiece = 1_000;
 
 export class SavedStateError extends Error {
@@ -38,7 +40,8 @@ export class SavedState {
   private restUntil = 0;
   private readonly flushing = new AbortController();
 
-  constructor(folder: string) {
+  /** `settle`: milliseconds from a change to its being written, in which others may join it. */
+  constructor(folder: string, private readonly settle = settleMilliseconds) {
     this.path = join(folder, fileName);
   }
 
@@ -68,6 +71,7 @@ export class SavedState {
   }
 
   private async writeAll(): Promise<void> {
+    this.restUntil = Math.max(this.restUntil, performance.now() + this.settle);
     while (this.next !== null) {
       const pause = this.restUntil - performance.now();
       if (pause > 0) await sleep(pause, undefined, { signal: this.flushing.signal, ref: false }).catch(() => undefined);

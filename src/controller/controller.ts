@@ -267,7 +267,8 @@ export class Controller {
     const reasons = [...this.reasons];
     this.reasons.clear();
     this.hurrying = undefined;
-    const isAllDone = this.tellIpvsAtOnce() && this.queue.isIdle;
+    const isForNobodyYet = reasons.every(([, kind]) => kind === forNobodyYet);
+    const isAllDone = !isForNobodyYet && this.tellIpvsAtOnce() && this.queue.isIdle;
     if (isAllDone) this.instruments.told();
     for (const [reason, kind] of reasons) {
       if (isAllDone) this.queue.requestPatiently(toldMilliseconds, reason);

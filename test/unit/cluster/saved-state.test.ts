@@ -27,7 +27,7 @@ let folder: string;
 let saved: SavedState;
 beforeEach(async () => {
   folder = join(await mkdtemp(join(tmpdir(), 'routemesh-state-')), 'lib');
-  saved = new SavedState(folder);
+  saved = new SavedState(folder, 0);
 });
 afterEach(() => rm(join(folder, '..'), { recursive: true }));
 
@@ -36,6 +36,16 @@ test('what was saved is there after a restart, for root’s eyes only', async ()
 
   expect(await new SavedState(folder).load()).toEqual(state);
   expect((await stat(saved.path)).mode & 0o777).toBe(0o600);
+});
+
+test('a controller that is stopped right after a change has it on disk', async () => {
+  const patient = new SavedState(folder, 60_000);
+  const kept = patient.save(state);
+
+  await patient.flush();
+
+  await kept;
+  expect(await patient.load()).toEqual(state);
 });
 
 test('a node that never saved anything starts without', async () => {
