@@ -5,8 +5,8 @@ import type { Logger } from '../log.js';
 
 /** As nice(2) counts. Below the kernel's own threads and far from real time. Who was put before that already stays there. */
 const before = -10;
-/** A quarter of the turns of a program that wants as many as it can get (sched_prio_to_weight[] in kernel/sched/core.c): behind it, but not for ever. */
-const behind = 5;
+/** A tenth of the turns, beside one program that wants as many as it can get (sched_prio_to_weight[] in kernel/sched/core.c): behind it, but not for ever. */
+const behind = 10;
 
 /**
  * Goes before the node's other programs from now on, and so do the children that it starts. Where that is not allowed (no
