@@ -319,12 +319,18 @@ it('a service none of whose tasks runs yet is prepared for behind the node’s o
   const { tell, next, turns, afterOneMore, controller } = await running();
   expect(turns()).toEqual(['look before others', 'before others']);
 
+  const published = { ...web, services: [...web.services, service('shop', [port(9090, 80)])] };
+  const begins = task('shop', 4, { nodeId: 'node2' });
   const { syncs } = controller.report();
-  tell({ ...web, services: [...web.services, service('shop', [port(9090, 80)])] });
+  tell(published);
   await afterOneMore(syncs);
   expect(turns()).toEqual(['virtual behind others', 'before others']);
 
-  tell({ ...web, services: [...web.services, service('shop', [port(9090, 80)])], tasks: [local, remote, task('shop', 4, { nodeId: 'node2' })] });
+  tell({ ...published, tasks: [local, remote, { ...begins, weight: 0, starting: true }] });
+  await afterOneMore(syncs + 1);
+  expect(turns()).toEqual(['rule behind others', 'before others']);
+
+  tell({ ...published, tasks: [local, remote, begins] });
   await next(1);
   expect(turns()[0]).toMatch(/ before others$/);
 });
