@@ -69,6 +69,8 @@ export async function run(command: string, commandArguments: readonly string[], 
     const { status, isLate } = await end(processId, timeoutMs);
     const [stdout, stderr] = [textOf(output, maxOutputBytes), textOf(errors, maxOutputBytes)];
     throwUnlessWell(words, status, stderr, isLate ? `killed, since it took longer than ${timeoutMs} ms` : null, maxOutputBytes);
+    // Only half of it was read, and nobody stopped it, where this host lets nobody be limited.
+    if (fstatSync(output).size > maxOutputBytes) throw new CommandError(words, undefined, stderr, 'output', `wrote more than ${maxOutputBytes} bytes`);
     return { stdout, stderr };
   } finally {
     for (const fd of files) closeSync(fd);
@@ -91,12 +93,14 @@ function start(words: readonly [string, ...string[]], files: readonly [number, n
   }
 }
 
-/** One that has ended by now needs no limit. */
+/** No such process: it has ended by now. The others: this host lets nobody be limited, or has a tighter limit already; the program has its time all the same. */
+const unlimited: ReadonlySet<string> = new Set(['ESRCH', 'EPERM', 'ENOSYS']);
+
 function limitOutput(processId: number, bytes: number): void {
   try {
     libc.limitFileSize(processId, bytes);
   } catch (error) {
-    if (!(error instanceof SystemError) || error.code !== 'ESRCH') throw error;
+    if (!(error instanceof SystemError) || !unlimited.has(error.code)) throw error;
   }
 }
 
