@@ -286,7 +286,8 @@ export class Controller {
 
   private async syncSafely(reason: string, kinds: ReadonlySet<string>): Promise<void> {
     if (this.putsOff(kinds)) return;
-    if ([...kinds].every((kind) => kind === forNobodyYet)) this.priority.lower();
+    // Without a plan that the kernel held all of it has to be looked at, for those who are served, too.
+    if (this.lastApplied !== null && [...kinds].every((kind) => kind === forNobodyYet)) this.priority.lower();
     const running = this.instruments.begin();
     const doubted = this.doubtedFor(kinds);
     let result: ApplyResult | null = { applied: [], failed: [] };
