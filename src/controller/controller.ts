@@ -254,7 +254,6 @@ export class Controller {
   /** The cluster, this node's tasks, or which peers and which of their tasks answer. */
   private onChange(reason: string, isForLater = false): void {
     if (!isForLater) this.priority.raise();
-    else if (this.queue.isIdle) this.priority.lower();
     if (this.cluster.state !== null) this.arrivals.follow(this.cluster.state);
     this.looks.giveWay();
     this.reasons.set(reason, isForLater && this.reasons.get(reason) !== reason ? forNobodyYet : reason);
@@ -412,7 +411,6 @@ export class Controller {
     const known = this.lastContext.localTasks;
     const alive = [...known.keys()].every((id) => localTasks.has(id)) ? known : new Map([...known].filter(([id]) => localTasks.has(id)));
     const soon = this.planner.plan(served, { ...this.lastContext, whyNoSets: supposingSets(this.lastContext.whyNoSets), localTasks: alive, ...this.unanswering() });
-    if (opensForNobodyYet(this.lastApplied, soon)) this.priority.lower();
     const { isSomething, isAll } = this.atOnce.tell(this.lastApplied, soon);
     if (isSomething) {
       this.lastToldAt = performance.now();
